@@ -1,0 +1,1 @@
+"""F8: command line, configuration, process life."""

@@ -1,0 +1,1 @@
+"""F4, hands: metadata engines (memory, SQLite) behind `ports.engine`."""

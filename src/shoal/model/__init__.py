@@ -1,0 +1,1 @@
+"""F1: nouns. Immutable values without behaviour beyond what follows from their fields."""

@@ -1,0 +1,1 @@
+"""F2: what roles ask of hands. Protocols only; each docstring is a contract that a suite runs on every hand."""

@@ -1,0 +1,1 @@
+"""F7: the simulator, verified fakes and contract suites; runs the same roles as production."""

@@ -23,6 +23,9 @@ Instant = NewType("Instant", int)
 WallNs = NewType("WallNs", int)
 """Nanoseconds since 1970; may jump."""
 
+Address = NewType("Address", str)
+"""`host:port`."""
+
 CHUNK_ID_BYTES = 16
 SHARD_MAX = 255
 PLACEMENT_MAX = 2**32 - 1

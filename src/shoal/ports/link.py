@@ -7,14 +7,11 @@ own routes and checks. Bodies are streams of frames with a known length; nobody 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import NewType, Protocol
+from typing import Protocol
 
 from shoal.base.digests import Buffer
-from shoal.base.ids import Instant
+from shoal.base.ids import Address, Instant
 from shoal.ports.chunk_store import FileSpan
-
-Address = NewType("Address", str)
-"""`host:port`."""
 
 Headers = dict[str, str]
 """Lower-case names; each at most once; visible ASCII values."""

@@ -1,0 +1,33 @@
+# Each target does its own set-up in .venv; all it needs is a Python of 3.11 or newer.
+
+PYTHON ?= python3
+FILE ?=
+
+.PHONY: help test check demo bench clean
+
+help:
+	@echo "make test          all checks and tests (up to ten minutes on two cores)"
+	@echo "make check         the quick ones: lint, types, import floors, unit and contract tests"
+	@echo "make demo [FILE=]  a cluster of real processes stores a file, loses a node and gives every byte back"
+	@echo "make bench         measure this machine; figures of one run"
+	@echo "make clean         remove the environment and all caches"
+
+test: .venv/dev.stamp
+	@.venv/bin/python tools/check.py all
+
+check: .venv/dev.stamp
+	@.venv/bin/python tools/check.py quick
+
+demo: .venv/runtime.stamp
+	@.venv/bin/shoal demo $(if $(FILE),"$(FILE)")
+
+bench: .venv/runtime.stamp
+	@.venv/bin/python bench/run.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+
+.venv/%.stamp: pyproject.toml tools/bootstrap.py
+	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) here: install Python 3.11 or newer, or name one with PYTHON=..." >&2; exit 1; }
+	@echo "setting up .venv ($*)"
+	@$(PYTHON) tools/bootstrap.py $*

@@ -1,0 +1,130 @@
+"""Run the checks and test suites, one line each; everything that a step said is shown only if it fails.
+
+`check.py quick` takes about a minute and is what to run before a commit; `check.py all` adds the slow suites.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
+STEP_SECONDS_MAX = 600
+CLOSING = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A command, run in the root of the repository with the tools of `.venv`."""
+
+    name: str
+    command: tuple[str, ...]
+    is_suite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step ended."""
+
+    step: Step
+    exit_code: int
+    output: str
+    seconds: float
+
+    @property
+    def closing_line(self) -> str:
+        """The last line that the step printed: pytest's own summary."""
+        lines = self.output.strip().splitlines()
+        return lines[-1].strip("= ") if lines else ""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Tests by outcome; empty for a step that is no suite."""
+        if not self.step.is_suite:
+            return Counter()
+        return Counter({word.rstrip("s"): int(n) for n, word in CLOSING.findall(self.closing_line)})
+
+
+def suite(name: str, *, processes: int = 2) -> Step:
+    """The tests below `tests/<name>`; `processes` of 0 for those that start clusters and want the machine."""
+    options = ("-n", str(processes)) if processes else ()
+    return Step(name, ("pytest", "-q", *options, f"tests/{name}"), is_suite=True)
+
+
+QUICK = (
+    Step("ruff check", ("ruff", "check")),
+    Step("ruff format", ("ruff", "format", "--check")),
+    Step("mypy", ("mypy",)),
+    Step("import floors", ("lint-imports", "--no-logo")),
+    suite("unit"),
+    suite("contract"),
+)
+SLOW = (suite("machine"), suite("model"), suite("sim"), suite("cluster", processes=0))
+
+
+def perform(step: Step) -> Outcome:
+    """Run one step to its end, or kill it and its children after STEP_SECONDS_MAX."""
+    started = time.monotonic()
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [BIN / step.command[0], *step.command[1:]],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            exit_code = process.wait(STEP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            exit_code = -signal.SIGKILL
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    return Outcome(step, exit_code, text, time.monotonic() - started)
+
+
+def report(outcome: Outcome) -> None:
+    """One line for a step that is well; all of its output for one that is not."""
+    verdict = "ok" if outcome.exit_code == 0 else f"FAILED (exit code {outcome.exit_code})"
+    detail = outcome.closing_line if outcome.step.is_suite else verdict
+    print(f"{outcome.seconds:7.1f} s  {detail}", flush=True)
+    if outcome.exit_code:
+        print(outcome.output, f"--- {outcome.step.name}: {verdict}", sep="\n", flush=True)
+
+
+def main(which: str) -> int:
+    """Run all steps, also after a failure, and return the exit code."""
+    steps = QUICK if which == "quick" else QUICK + SLOW
+    outcomes = []
+    for step in steps:
+        if step.is_suite and not (ROOT / step.command[-1]).is_dir():
+            continue
+        print(f"{step.name:<14}", end="", flush=True)
+        outcomes.append(perform(step))
+        report(outcomes[-1])
+    total = sum((outcome.counts for outcome in outcomes), Counter[str]())
+    broken = [outcome.step.name for outcome in outcomes if outcome.exit_code]
+    failed = total["failed"] + total["error"]
+    print(f"{total['passed']} passed, {failed} failed in {sum(o.seconds for o in outcomes):.0f} s")
+    if broken:
+        print(f"not well: {', '.join(broken)}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1]))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

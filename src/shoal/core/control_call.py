@@ -1,0 +1,49 @@
+"""One signed control call, without the wire: what to send, and what the answer means.
+
+Used by every role that calls a coordinator; the role itself sends, retries and keeps deadlines.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from shoal.base.env import Clock, Secrets
+from shoal.base.errors import AccessDenied
+from shoal.core.routes import Route
+from shoal.core.trust import signing
+from shoal.core.trust.signing import Credential
+from shoal.formats import wire
+from shoal.formats.errors import read_error
+from shoal.ports.link import Reply, Request
+
+NONCE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCall:
+    """A request that is ready to be sent, and the nonce that its answer must be signed for."""
+
+    request: Request
+    nonce: str
+
+
+def prepare(route: Route, message: object, credential: Credential, *, clock: Clock, secrets: Secrets) -> PreparedCall:
+    """Encode and sign `message` for `route`. Each call is fresh: prepare again for a retry."""
+    nonce = secrets.token(NONCE_BYTES)
+    body = wire.encode(message)
+    header = signing.sign(credential, method="POST", target=route.target, body=body, wall=clock.wall(), nonce=nonce)
+    return PreparedCall(Request("POST", route.target, {"authorization": header}, body), nonce.hex())
+
+
+def read(route: Route, reply: Reply, call: PreparedCall, credential: Credential) -> Any:
+    """The answer as `route.reply`. Raises: the error that the other side tells, or AccessDenied if the answer is not
+    signed for this call. An unsigned refusal is believed only as a refusal to know us."""
+    body = reply.body if isinstance(reply.body, bytes) else b""
+    mac = reply.headers.get(signing.REPLY_MAC)
+    if mac is None and reply.status >= 400:
+        raise read_error(reply.status, body)
+    signing.verify_reply(mac, credential.secret, nonce=call.nonce, status=reply.status, body=body)
+    if reply.status >= 400:
+        raise read_error(reply.status, body)
+    if reply.status != 200:
+        raise AccessDenied("the reply has a status that this call never answers", status=reply.status)
+    return wire.decode(body, route.reply)

@@ -1,0 +1,102 @@
+"""The route table of the internal plane, which is also its security table.
+
+Every call that a coordinator or a node answers is one row: who may call it, how large it may be, whether a replay must
+be noticed. A role that registers a handler for a route that is not here, or leaves one out, does not start.
+"""
+
+from enum import Enum
+
+import msgspec
+
+from shoal.base.units import KIB, MIB
+from shoal.model import cluster
+from shoal.model.messages import nodes, objects, sessions, status
+
+
+class Caller(Enum):
+    """Who may call."""
+
+    NODE = "a node of this cluster, signed with its node key"
+    READER = "an access key with read scope"
+    WRITER = "an access key with write scope"
+    ADMIN = "an access key with admin scope"
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One signed control call: POST `target`, MessagePack both ways. Sizes in bytes.
+
+    `is_remembered`: the nonce is kept for the time that the signature is valid, because a replay would change
+    something; the other calls are reads, or carry a session and sequence number that make them idempotent.
+    """
+
+    target: str
+    caller: Caller
+    request: type
+    reply: type
+    request_bytes_max: int
+    reply_bytes_max: int
+    is_remembered: bool = False
+
+
+def _route(target: str, caller: Caller, request: type, reply: type, *, is_remembered: bool = False) -> Route:
+    return Route(
+        target=target,
+        caller=caller,
+        request=request,
+        reply=reply,
+        request_bytes_max=4 * MIB,
+        reply_bytes_max=16 * MIB,
+        is_remembered=is_remembered,
+    )
+
+
+REGISTER = _route("/v1/nodes/register", Caller.NODE, nodes.RegisterNode, nodes.NodeRegistered)
+HEARTBEAT = _route("/v1/nodes/heartbeat", Caller.NODE, nodes.Heartbeat, nodes.HeartbeatReply)
+MAP = _route("/v1/map", Caller.READER, sessions.GetMap, cluster.MapDelta)
+OPEN_SESSION = _route(
+    "/v1/sessions/open", Caller.READER, sessions.OpenSession, sessions.SessionOpened, is_remembered=True
+)
+SESSION_HEARTBEAT = _route("/v1/sessions/heartbeat", Caller.READER, sessions.SessionHeartbeat, sessions.SessionAlive)
+CLOSE_SESSION = _route("/v1/sessions/close", Caller.READER, sessions.CloseSession, sessions.SessionClosed)
+STAGE = _route("/v1/manifests/stage", Caller.WRITER, objects.Stage, objects.Staged)
+PAGE = _route("/v1/manifests/page", Caller.READER, objects.GetPage, objects.Page)
+COMMIT = _route("/v1/objects/commit", Caller.WRITER, objects.CommitBatch, objects.CommitReply)
+LOOKUP = _route("/v1/objects/lookup", Caller.READER, objects.LookupBatch, objects.LookupReply)
+DELETE = _route("/v1/objects/delete", Caller.WRITER, objects.Delete, objects.Deleted)
+LIST = _route("/v1/objects/list", Caller.READER, objects.ListObjects, objects.ObjectList)
+VERSIONS = _route("/v1/objects/versions", Caller.READER, objects.ListVersions, objects.VersionList)
+STATUS = _route("/v1/status", Caller.READER, status.GetStatus, status.ClusterStatus)
+
+COORDINATOR_ROUTES: tuple[Route, ...] = (
+    REGISTER,
+    HEARTBEAT,
+    MAP,
+    OPEN_SESSION,
+    SESSION_HEARTBEAT,
+    CLOSE_SESSION,
+    STAGE,
+    PAGE,
+    COMMIT,
+    LOOKUP,
+    DELETE,
+    LIST,
+    VERSIONS,
+    STATUS,
+)
+
+REPLICAS = "/v1/replicas/"
+"""On nodes: PUT, GET, HEAD, DELETE `/v1/replicas/<address>` and POST `/v1/replicas/<address>/verify`, each under a
+grant in `x-shoal-grant` (base64url, unpadded)."""
+
+GRANT_HEADER = "x-shoal-grant"
+TARGETS_HEADER = "x-shoal-targets"
+"""PUT: `<node id>.<placement>` of the replicas to forward to, then `;`, then those of the spares, comma-separated."""
+QUORUM_HEADER = "x-shoal-quorum"
+"""PUT: durable replicas to wait for, this node's own included."""
+PRIMARY_HEADER = "x-shoal-primary"
+"""PUT, forwarded: the node id of the primary, whose seal key signed the seal."""
+SHA256_HEADER = "x-shoal-sha256"
+CRC64_HEADER = "x-shoal-crc64"
+TABLE_HEADER = "x-shoal-table"
+"""GET: how many bytes of block table come before the blocks in the body."""
+SMALL_BODY_MAX = 64 * KIB

@@ -1,0 +1,47 @@
+"""Keys of a cluster, all derived from one secret that every node has been given (docs/specs/internal-protocol.md).
+
+Source: key separation by HMAC as in RFC 5869 (the secret is 32 random bytes, so there is nothing to extract).
+"""
+
+import hmac
+
+from shoal.base.errors import InvalidArgument
+from shoal.base.ids import NodeId
+
+SECRET_BYTES = 32
+_LABEL = b"shoal/1/"
+
+
+class ClusterKeys:
+    """I derive the keys of one cluster and remember those of its nodes."""
+
+    __slots__ = ("_receipt_keys", "_seal_keys", "_secret", "grant_key")
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != SECRET_BYTES:
+            raise InvalidArgument("a cluster secret is 32 bytes", got_bytes=len(secret))
+        self._secret = secret
+        self._receipt_keys: dict[NodeId, bytes] = {}
+        self._seal_keys: dict[NodeId, bytes] = {}
+        self.grant_key = self._derive(b"grant")
+
+    def _derive(self, purpose: bytes, context: bytes = b"") -> bytes:
+        return hmac.digest(self._secret, _LABEL + purpose + b"\x00" + context, "sha256")
+
+    def node_key(self, node: NodeId) -> bytes:
+        """Signs control requests of one node and the replies to it."""
+        return self._derive(b"node", node.encode())
+
+    def receipt_key(self, node: NodeId) -> bytes:
+        """Signs receipts of one node."""
+        key = self._receipt_keys.get(node)
+        if key is None:
+            key = self._receipt_keys[node] = self._derive(b"receipt", node.encode())
+        return key
+
+    def seal_key(self, node: NodeId) -> bytes:
+        """Signs the digest that a primary sends behind the bytes that it forwards."""
+        key = self._seal_keys.get(node)
+        if key is None:
+            key = self._seal_keys[node] = self._derive(b"seal", node.encode())
+        return key

@@ -1,0 +1,156 @@
+"""Keys of catalog rows, layout 1 (docs/specs/catalog-rows.md).
+
+A key is one prefix byte and components. Text components end in 0x00, which names cannot contain; binary ones have a
+fixed length; numbers are big-endian. So byte order is the order of the components, and no key is a prefix of another
+one's component by accident.
+"""
+
+from shoal.base.errors import ManifestDamaged
+from shoal.base.ids import ChunkId, NodeId, SessionId, VersionId
+
+_END = b"\x00"
+_VERSION_BYTES = 16
+_ALL_ONES = (1 << 8 * _VERSION_BYTES) - 1
+
+IDENTITY = b"a"
+"""The catalog's own identity; one row."""
+
+Range = tuple[bytes, bytes]
+
+
+def _text(component: str) -> bytes:
+    return component.encode() + _END
+
+
+def _after(prefix: bytes) -> bytes:
+    """The first key behind all that begin with `prefix`. No prefix of ours ends in 0xff bytes alone."""
+    stripped = prefix.rstrip(b"\xff")
+    return stripped[:-1] + bytes((stripped[-1] + 1,))
+
+
+def under(prefix: bytes) -> Range:
+    """All keys that begin with `prefix`."""
+    return prefix, _after(prefix)
+
+
+def bucket(name: str) -> bytes:
+    return b"b" + _text(name)
+
+
+BUCKETS: Range = under(b"b")
+
+
+def live(bucket_name: str, key: str) -> bytes:
+    """The current version of an object."""
+    return b"o" + _text(bucket_name) + _text(key)
+
+
+def live_prefix(bucket_name: str, prefix: str) -> bytes:
+    """Begins every live key of the bucket whose name begins with `prefix`."""
+    return b"o" + _text(bucket_name) + prefix.encode()
+
+
+def live_name(row_key: bytes) -> str:
+    """The object's name in a key made by `live`. Raises: ManifestDamaged."""
+    body, _, name = row_key[1:-1].partition(_END)
+    if row_key[:1] != b"o" or row_key[-1:] != _END or not body:
+        raise ManifestDamaged("a row that should be a live version has another key", row=row_key.hex())
+    return name.decode()
+
+
+def _inverted(version: VersionId) -> bytes:
+    return (_ALL_ONES ^ int.from_bytes(version, "big")).to_bytes(_VERSION_BYTES, "big")
+
+
+def version(bucket_name: str, key: str, version_id: VersionId) -> bytes:
+    """A version that is not the live one; newest first."""
+    return b"v" + _text(bucket_name) + _text(key) + _inverted(version_id)
+
+
+def versions(bucket_name: str, key: str) -> Range:
+    """All versions of one object that are not the live one, newest first."""
+    return under(b"v" + _text(bucket_name) + _text(key))
+
+
+def manifest(manifest_id: bytes) -> bytes:
+    """The head of a paged manifest."""
+    return b"m" + manifest_id
+
+
+def manifest_page(manifest_id: bytes, page: int) -> bytes:
+    return b"m" + manifest_id + page.to_bytes(4, "big")
+
+
+def chunk(chunk_id: ChunkId) -> bytes:
+    return b"c" + chunk_id
+
+
+CHUNKS: Range = under(b"c")
+
+
+def chunks_of(session: SessionId) -> Range:
+    """All chunks that a session minted."""
+    return under(b"c" + session.to_bytes(8, "big"))
+
+
+def holding(node: NodeId, chunk_id: ChunkId) -> bytes:
+    """What one node holds, or shall hold, of one chunk."""
+    return b"h" + bytes.fromhex(node) + chunk_id
+
+
+def holdings(node: NodeId) -> Range:
+    return under(b"h" + bytes.fromhex(node))
+
+
+def dedup(domain: str, sha256: bytes) -> bytes:
+    """The chunk that already has these bytes, within a domain."""
+    return b"x" + _text(domain) + sha256
+
+
+def session(session_id: SessionId) -> bytes:
+    return b"s" + session_id.to_bytes(8, "big")
+
+
+SESSIONS: Range = under(b"s")
+
+
+def session_in(row_key: bytes) -> SessionId:
+    """The id in a key made by `session`."""
+    return SessionId(int.from_bytes(row_key[1:9], "big"))
+
+
+def result(session_id: SessionId, sequence: int) -> bytes:
+    """The result of an operation that left no row of its own."""
+    return b"i" + session_id.to_bytes(8, "big") + sequence.to_bytes(8, "big")
+
+
+def results(session_id: SessionId) -> Range:
+    return under(b"i" + session_id.to_bytes(8, "big"))
+
+
+def node(node_id: NodeId) -> bytes:
+    return b"n" + bytes.fromhex(node_id)
+
+
+NODES: Range = under(b"n")
+
+
+def map_update(map_version: int) -> bytes:
+    return b"g" + map_version.to_bytes(8, "big")
+
+
+MAP_UPDATES: Range = under(b"g")
+
+
+def lease(name: str) -> bytes:
+    return b"l" + _text(name)
+
+
+def file(file_id: bytes) -> bytes:
+    """Of the faces that address files by id (16 bytes)."""
+    return b"f" + file_id
+
+
+def newest(bucket_name: str, created_ns: int, version_id: VersionId) -> bytes:
+    """Newest-first order of a bucket, for the faces that need it."""
+    return b"t" + _text(bucket_name) + ((1 << 64) - 1 - created_ns).to_bytes(8, "big") + version_id

@@ -1,0 +1,1 @@
+"""What travels between client, coordinator and nodes (docs/specs/internal-protocol.md)."""

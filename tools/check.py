@@ -46,10 +46,13 @@ class Outcome:
 
     @property
     def counts(self) -> Counter[str]:
-        """Tests by outcome; empty for a step that is no suite."""
-        if not self.step.is_suite:
-            return Counter()
-        return Counter({word.rstrip("s"): int(n) for n, word in CLOSING.findall(self.closing_line)})
+        """Tests by outcome. A step that failed without a failed test (a linter, a crash of pytest) is one failure."""
+        found = CLOSING.findall(self.closing_line) if self.step.is_suite else []
+        counts = Counter({word: int(number) for number, word in found})
+        counts["failed"] += counts.pop("error", 0) + counts.pop("errors", 0)
+        if self.exit_code and not counts["failed"]:
+            counts["failed"] = 1
+        return counts
 
 
 def suite(name: str, *, processes: int = 2) -> Step:
@@ -114,13 +117,18 @@ def main(which: str) -> int:
         print(f"{step.name:<14}", end="", flush=True)
         outcomes.append(perform(step))
         report(outcomes[-1])
+    print(summary(outcomes))
+    return 1 if any(outcome.exit_code for outcome in outcomes) else 0
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    """The last line, and before it the names of the steps that failed."""
     total = sum((outcome.counts for outcome in outcomes), Counter[str]())
     broken = [outcome.step.name for outcome in outcomes if outcome.exit_code]
-    failed = total["failed"] + total["error"]
-    print(f"{total['passed']} passed, {failed} failed in {sum(o.seconds for o in outcomes):.0f} s")
-    if broken:
-        print(f"not well: {', '.join(broken)}")
-    return 1 if broken else 0
+    skipped = f", {total['skipped']} skipped" if total["skipped"] else ""
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    closing = f"{total['passed']} passed, {total['failed']} failed{skipped} in {seconds:.0f} s"
+    return f"failed: {', '.join(broken)}\n{closing}" if broken else closing
 
 
 if __name__ == "__main__":

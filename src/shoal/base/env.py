@@ -43,8 +43,25 @@ class Secrets(Protocol):
     def token(self, size: int) -> bytes: ...
 
 
+class StreamDigest(Protocol):
+    """SHA-256 and CRC64NVME of a stream, computed beside the transfer of its bytes."""
+
+    async def update(self, frame: Buffer) -> None:
+        """Take the next bytes, which must not change until `finish`. Returns before they are hashed; waits only
+        while much is queued, so that memory stays bounded."""
+        ...
+
+    async def finish(self) -> tuple[bytes, int]:
+        """(SHA-256, CRC64NVME) of everything."""
+        ...
+
+
 class Cpu(Protocol):
     """Hashing, coding and compression off the loop, with the GIL released."""
+
+    def digest(self) -> StreamDigest:
+        """A new digest of nothing yet."""
+        ...
 
     async def run(self, fn: Callable[..., T], *args: object) -> T:
         """`fn(*args)`. The job owns its buffers until it ends, also when the caller is cancelled."""

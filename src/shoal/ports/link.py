@@ -26,7 +26,8 @@ Piece = Buffer | FileSpan
 class Stream:
     """An outgoing body of exactly `length` bytes. A piece belongs to the link from when it is yielded until the next
     one is asked for. If the pieces end early or late, or raise, the link cuts the connection: the other side sees a
-    broken body, never a short one that looks whole."""
+    broken body, never a short one that looks whole. Whatever happens, also if no piece was ever asked for, the link
+    awaits `pieces.aclose()` once where there is such a method: files are closed there."""
 
     length: int
     pieces: AsyncIterator[Piece]

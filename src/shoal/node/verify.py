@@ -1,0 +1,40 @@
+"""POST .../verify: a reader saw bad bytes; the node looks for itself, and takes what is damaged out of service.
+
+The reader's word alone must not remove a replica, so the node believes only its own disk.
+"""
+
+from shoal.base.digests import BLOCK_BYTES, BlockTable
+from shoal.base.errors import ChecksumMismatch
+from shoal.base.ids import ReplicaId
+from shoal.ports.chunk_store import ChunkStore
+from shoal.ports.link import FRAME_BYTES
+from shoal.ports.log import Log
+
+_READ_BYTES = FRAME_BYTES // BLOCK_BYTES * BLOCK_BYTES
+
+
+async def is_replica_good(store: ChunkStore, replica: ReplicaId) -> bool:
+    """Read all of it and compare with its own table. Raises: NotFound, DiskFailed."""
+    try:
+        reader = await store.open(replica)
+    except ChecksumMismatch:
+        return False
+    try:
+        table = BlockTable()
+        while table.length < reader.info.stored_bytes:
+            length = min(_READ_BYTES, reader.info.stored_bytes - table.length)
+            table.update(await reader.read(table.length, length))
+        return table.finish() == reader.table and table.crc64 == reader.info.crc64
+    except ChecksumMismatch:
+        return False
+    finally:
+        await reader.close()
+
+
+async def verify_replica(store: ChunkStore, replica: ReplicaId, *, log: Log) -> bool:
+    """True if it is good; a damaged one is in quarantine on return. Raises: NotFound, DiskFailed."""
+    if await is_replica_good(store, replica):
+        return True
+    await store.quarantine(replica)
+    log.warning("replica_quarantined", replica=replica.address)
+    return False

@@ -95,8 +95,8 @@ def test_no_task_that_yields_for_ever_starves_the_others() -> None:
         is_done = False
 
         async def spins() -> None:
-            while not is_done:
-                await asyncio.sleep(0)  # noqa: ASYNC110
+            while not is_done:  # noqa: ASYNC110
+                await asyncio.sleep(0)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(spins())

@@ -43,7 +43,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """Names that only `floors` may use.
+    """Names that only the product code below `places` may use.
 
     "time." is all of that module, ".run_in_executor" that method of anything, and anything else is itself. What
     begins with a name in `pardoned` is let through: another ban may be about it.
@@ -52,7 +52,7 @@ class Ban:
     rule: str
     names: tuple[str, ...]
     instead: str
-    floors: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     pardoned: tuple[str, ...] = ()
 
 
@@ -71,13 +71,15 @@ PROCESSES = ("subprocess.", "asyncio.create_subprocess_exec", "asyncio.create_su
 LOOPS = ("asyncio", "asyncio.get_running_loop()", ".loop", "._loop")
 TASKS = ("asyncio.ensure_future", *(f"{loop}.create_task" for loop in LOOPS))
 
+REAL_ENV = "wiring/env"
+
 BANS = (
-    Ban("clock", CLOCKS, "env.clock", floors=("app",)),
-    Ban("randomness", DICE, "env.rng or env.secrets", pardoned=("random.Random",)),
-    Ban("randomness", ("random.Random",), "env.rng", floors=("testing",)),
-    Ban("disk", FILES + PATH_METHODS, "env.disk", floors=("app",), pardoned=("os.urandom",)),
-    Ban("threads", THREADS, "env.cpu"),
-    Ban("processes", PROCESSES, "the supervisor in app", floors=("app",)),
+    Ban("clock", CLOCKS, "env.clock", places=(REAL_ENV, "app/")),
+    Ban("randomness", DICE, "env.rng or env.secrets", places=(REAL_ENV,), pardoned=("random.Random",)),
+    Ban("randomness", ("random.Random",), "env.rng", places=(REAL_ENV, "testing/")),
+    Ban("disk", FILES + PATH_METHODS, "env.disk", places=(REAL_ENV, "app/"), pardoned=("os.urandom",)),
+    Ban("threads", THREADS, "env.cpu", places=(REAL_ENV,)),
+    Ban("processes", PROCESSES, "the supervisor in app", places=("app/",)),
     Ban("tasks", TASKS, "a TaskGroup, or a set of tasks that somebody owns"),
     Ban("wait_for", ("asyncio.wait_for",), "asyncio.timeout()"),
     Ban("print", ("print",), "the log, or click in app"),
@@ -91,9 +93,9 @@ class Module:
         self.path = path
         self.source = source
         self.tree = ast.parse(source, path)
-        parts = PurePosixPath(path).parts
-        self.is_product = parts[:2] == ("src", "shoal")
-        self.floor = parts[2] if self.is_product and len(parts) > 3 else ""
+        self.is_product = path.startswith("src/shoal/")
+        self.inside = path.removeprefix("src/shoal/") if self.is_product else ""
+        self.floor = self.inside.partition("/")[0]
         self.nodes = list(ast.walk(self.tree))
         self.imports = dict(_imported(self.nodes))
 
@@ -182,7 +184,9 @@ def check_bans(module: Module) -> Iterator[Finding]:
         return
     for line, name in _used_names(module):
         for ban in BANS:
-            if module.floor not in ban.floors and _is_named(name, ban.names) and not name.startswith(ban.pardoned):
+            if module.inside.startswith(ban.places) or name.startswith(ban.pardoned):
+                continue
+            if _is_named(name, ban.names):
                 yield Finding(ban.rule, module.path, line, f"`{name}`: use {ban.instead}")
     for node in module.nodes:
         match node:

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from shoal.wiring.env.digest import HOP_BYTES_MIN, RealStreamDigest
 from shoal.wiring.env.workers import WorkerPool
 
 T = TypeVar("T")
-
-INLINE_BYTES_MAX = 64 * 1024
-"""A thread hop takes 35-50 us, as long as hashing this much: below it the detour costs more than it frees."""
 
 
 class RealCpu:
@@ -17,9 +15,13 @@ class RealCpu:
     def __init__(self, *, threads: int = 2) -> None:
         self._pool = WorkerPool("shoal-cpu", threads=threads)
 
+    def digest(self) -> RealStreamDigest:
+        """See `Cpu.digest`."""
+        return RealStreamDigest(self._pool)
+
     async def run(self, fn: Callable[..., T], *args: object) -> T:
         """See `Cpu.run`: a cancelled caller waits until a job that has begun has ended."""
-        if _buffer_bytes(args) < INLINE_BYTES_MAX:
+        if _buffer_bytes(args) < HOP_BYTES_MIN:
             return fn(*args)
         return await self._pool.run(fn, *args)
 

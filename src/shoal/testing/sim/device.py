@@ -4,11 +4,14 @@ A crash comes before an operation, never inside one: what an interrupted write o
 `Survival` makes of it when the power comes back.
 """
 
+import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Self
 
 from shoal.base.errors import DiskFailed, StorageFull, check
+from shoal.base.units import SECOND
 from shoal.testing.sim.faults import Chooser, FaultPlan
 from shoal.testing.sim.operation import DiskOperation, FaultKind, OperationKind
 from shoal.testing.sim.platter import Platter
@@ -18,6 +21,10 @@ _FULL = frozenset({FaultKind.NO_SPACE, FaultKind.OVER_QUOTA, FaultKind.SHORT_WRI
 _FAILED = frozenset({FaultKind.READ_EIO, FaultKind.WRITE_EIO, FaultKind.SYNC_EIO})
 
 
+Delay = Callable[[str], int]
+"""Nanoseconds that a call takes, by the value of its OperationKind."""
+
+
 class PowerCut(BaseException):
     """The power is off. Not an Exception, so that no handler in the code under test survives it."""
 
@@ -25,8 +32,18 @@ class PowerCut(BaseException):
 class SimDevice:
     """I carry out operations until the power fails, and can say what would be left at any moment."""
 
-    def __init__(self, rng: random.Random, *, record: bool = False, capacity_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        *,
+        record: bool = False,
+        capacity_bytes: int | None = None,
+        delay: Delay | None = None,
+    ) -> None:
         self.capacity_bytes = capacity_bytes
+        """When all files together may not grow any further; None: never."""
+        self.delay = delay
+        """How long asynchronous calls take; None: they do not even yield."""
         self.operations = 0
         """Changes and syncs carried out since the last power cycle."""
         self.journal: list[DiskOperation] = []
@@ -35,12 +52,13 @@ class SimDevice:
         """Grows with every crash; handles of an earlier one are dead."""
         self.is_off = False
         """Whether a planned crash has struck and nothing has restarted me since."""
+        self.locks: dict[str, int] = {}
+        """The generation in which each was taken; those of earlier ones are void."""
         self.faults = FaultPlan()
         self._rng = rng
         self._record = record
-        self._platter = Platter()
+        self.platter = Platter()
         self._operations_left: int | None = None
-        self._locked: dict[str, int] = {}
         self._base = Platter()
         self._replayed = (0, Platter())
 
@@ -52,7 +70,7 @@ class SimDevice:
 
     def power_cycle(self, survival: Survival = Survival.RANDOM) -> None:
         """Cut the power and bring it back: un-synced changes survive by `survival`, handles and locks do not."""
-        self._platter = self._platter.after_power_loss(survival, self._rng)
+        self.platter = self.platter.after_power_loss(survival, self._rng)
         self._start_record()
         self._restart()
 
@@ -74,7 +92,7 @@ class SimDevice:
         self._replayed = (operations, platter)
         rng = random.Random(f"{seed}/{operations}")
         fresh = type(self)(rng, record=True, capacity_bytes=self.capacity_bytes)
-        fresh._platter = platter.after_power_loss(survival, rng)
+        fresh.platter = platter.after_power_loss(survival, rng)
         fresh._start_record()
         return fresh
 
@@ -85,40 +103,54 @@ class SimDevice:
 
     def flip_bit(self, path: str, offset: int, bit: int) -> None:
         """Rot: one bit of the file turns over on the medium, and in the cache so that it shows at once."""
-        self._platter.flip_bit(path, offset, bit)
+        self.platter.flip_bit(path, offset, bit)
 
-    def _start_record(self) -> None:
-        """Make the present state, which has nothing un-synced, the beginning of the journal."""
-        self.operations = 0
-        self.journal = []
-        if self._record:
-            self._base = self._platter.after_power_loss(Survival.ALL_KEPT, self._rng)
-            self._replayed = (0, self._base.after_power_loss(Survival.ALL_KEPT, self._rng))
-
-    def _restart(self) -> None:
-        self.generation += 1
-        self.is_off = False
-        self._operations_left = None
-        self._locked.clear()
-
-    def _require_power(self, generation: int) -> None:
-        if self.is_off or generation != self.generation:
+    def require_power(self, generation: int | None = None) -> None:
+        """Raises: PowerCut if the power is off, or was since `generation`."""
+        if self.is_off or generation not in (None, self.generation):
             raise PowerCut("the power is off")
 
-    def _perform(self, operation: DiskOperation, *, growth: int = 0) -> None:
-        """Carry out a change or sync; `growth` is by how many bytes the file would grow.
+    def perform(self, operation: DiskOperation, *, growth: int = 0) -> None:
+        """Carry out a change or sync; `growth` is by how many bytes files would grow.
 
         Raises: PowerCut, StorageFull, DiskFailed.
         """
-        self._require_power(self.generation)
+        self.require_power()
         self._count_down()
         fault = self.faults.draw(operation) or self._fault_of_growth(growth)
         operation = replace(operation, fault=fault) if fault else operation
         self.operations += 1
         if self._record:
             self.journal.append(operation)
-        self._platter.apply(operation)
+        self.platter.apply(operation)
         _raise_fault(operation)
+
+    def perform_read(self, path: str, inode: int) -> None:
+        """What comes before bytes are taken from the platter. Raises: PowerCut, DiskFailed."""
+        self.require_power()
+        operation = DiskOperation(OperationKind.READ, path, inode)
+        _raise_fault(replace(operation, fault=self.faults.draw(operation)))
+
+    async def wait(self, kind: OperationKind) -> None:
+        """Let half of the time that such a call takes pass: one half comes before its effect and one after, so that a
+        cancelled call may have happened. Raises: PowerCut if the power went meanwhile."""
+        if self.delay is not None:
+            generation = self.generation
+            await asyncio.sleep(self.delay(kind.value) / 2 / SECOND)
+            self.require_power(generation)
+
+    def _start_record(self) -> None:
+        """Make the present state, which has nothing un-synced, the beginning of the journal."""
+        self.operations = 0
+        self.journal = []
+        if self._record:
+            self._base = self.platter.after_power_loss(Survival.ALL_KEPT, self._rng)
+            self._replayed = (0, self._base.after_power_loss(Survival.ALL_KEPT, self._rng))
+
+    def _restart(self) -> None:
+        self.generation += 1
+        self.is_off = False
+        self._operations_left = None
 
     def _count_down(self) -> None:
         if self._operations_left is None:
@@ -131,14 +163,7 @@ class SimDevice:
     def _fault_of_growth(self, growth: int) -> FaultKind | None:
         if self.capacity_bytes is None or growth <= 0:
             return None
-        free = self.capacity_bytes - self._platter.used_bytes()
-        return FaultKind.NO_SPACE if growth > free else None
-
-    def _perform_read(self, path: str, inode: int) -> None:
-        """Raises: PowerCut, DiskFailed."""
-        self._require_power(self.generation)
-        operation = DiskOperation(OperationKind.READ, path, inode)
-        _raise_fault(replace(operation, fault=self.faults.draw(operation)))
+        return FaultKind.NO_SPACE if growth > self.capacity_bytes - self.platter.used_bytes() else None
 
 
 def _raise_fault(operation: DiskOperation) -> None:

@@ -124,8 +124,8 @@ class Platter:
                 pass
             case OperationKind.SYNC, fault:
                 _sync(inode, through=operation.through, marks_clean_only=fault is FaultKind.SYNC_EIO)
-            case OperationKind.WRITE, fault:
-                self._write(inode, operation.offset, operation.data, fault)
+            case OperationKind.WRITE, _:
+                self._write(inode, operation)
             case _, None:
                 grow_only = operation.kind is OperationKind.ALLOCATE
                 size = operation.offset + operation.length
@@ -135,7 +135,8 @@ class Platter:
             case _:
                 pass
 
-    def _write(self, inode: Inode, offset: int, data: bytes, fault: FaultKind | None) -> None:
+    def _write(self, inode: Inode, operation: DiskOperation) -> None:
+        offset, data, fault = operation.offset, operation.data, operation.fault
         if fault is FaultKind.SHORT_WRITE:
             data = data[: len(data) // 2]
         elif fault not in (None, FaultKind.LOST_WRITE, FaultKind.MISDIRECTED_WRITE):
@@ -216,7 +217,7 @@ class Platter:
         names = self._surviving_names(survival, rng)
         rebuilt = Platter()
         rebuilt._numbers = self._numbers
-        rebuilt.root = rebuilt._rebuild(self.root, names, survival, rng)
+        rebuilt.root = rebuilt._rebuild(self.root, names, survival=survival, rng=rng)
         return rebuilt
 
     def _surviving_names(self, survival: Survival, rng: random.Random) -> "dict[int, dict[str, Node]]":
@@ -244,12 +245,12 @@ class Platter:
         return names
 
     def _rebuild(
-        self, old: Directory, names: "dict[int, dict[str, Node]]", survival: Survival, rng: random.Random
+        self, old: Directory, names: "dict[int, dict[str, Node]]", *, survival: Survival, rng: random.Random
     ) -> Directory:
         new = Directory(old.number)
         for name, node in names.get(old.number, old.durable).items():
             if isinstance(node, Directory):
-                new.live[name] = self._rebuild(node, names, survival, rng)
+                new.live[name] = self._rebuild(node, names, survival=survival, rng=rng)
                 continue
             durable = node.durable.copy()
             for change in surviving_changes(node.unsynced, survival, rng):

@@ -122,9 +122,9 @@ class SimDisk(SimDevice):
     def rename_now(self, source: str, target: str) -> None:
         """Atomic; replaces `target`. Raises: NotFound, StorageFull, DiskFailed."""
         self._file(source)
-        self.platter.directory(parent_path(target))
         if isinstance(self.platter.find(target), Directory):
             raise DiskFailed("it is a directory", path=target)
+        self.platter.directory(parent_path(target))
         self.perform(DiskOperation(OperationKind.RENAME, source, target=target))
 
     def unlink_now(self, path: str, *, sync_dir: bool) -> None:

@@ -99,8 +99,9 @@ class Platter:
 
     def require_free(self, path: str) -> None:
         """Raises: AlreadyExists; NotFound if the directory of `path` is missing."""
-        if path_parts(path)[-1] in self.directory(parent_path(path)).live:
+        if self.find(path) is not None:
             raise AlreadyExists("the name is taken", path=path)
+        self.directory(parent_path(path))
 
     def used_bytes(self) -> int:
         """The lengths of all files, added up."""

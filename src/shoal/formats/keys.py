@@ -15,6 +15,9 @@ _ALL_ONES = (1 << 8 * _VERSION_BYTES) - 1
 IDENTITY = b"a"
 """The catalog's own identity; one row."""
 
+SETTINGS = b"as"
+"""The settings that every member agrees on; one row."""
+
 Range = tuple[bytes, bytes]
 
 

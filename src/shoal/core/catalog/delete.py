@@ -1,0 +1,97 @@
+"""Delete: a marker hides an object, or one version goes for good. Bytes are not touched."""
+
+from shoal.base.errors import InvalidArgument
+from shoal.base.ids import VersionId
+from shoal.core.catalog import rows
+from shoal.core.catalog.arguments import check_name, check_number, check_version_id
+from shoal.core.catalog.buckets import read_bucket
+from shoal.core.catalog.results import find_result, keep_result
+from shoal.core.catalog.sessions import check_living, check_sequence, own_session
+from shoal.core.catalog.versions import check_precondition, mint_after, promote_newest, release, retire
+from shoal.formats import keys
+from shoal.model.catalog import Version, VersionKind
+from shoal.model.messages.objects import Delete, Deleted
+from shoal.ports.engine import Tx
+
+
+def check_delete(request: Delete) -> None:
+    """Check all that needs no row. Raises: InvalidArgument."""
+    check_number(request.session, "the session number")
+    check_number(request.sequence, "the sequence number")
+    check_name(request.name)
+    if request.precondition.if_version is not None:
+        check_version_id(request.precondition.if_version)
+    if request.precondition.if_absent:
+        raise InvalidArgument("a delete cannot ask that the object is absent")
+
+
+def delete_object(tx: Tx, request: Delete, *, key_id: str) -> Deleted:
+    """Do it once: a retry finds what its first try did. Deleting what is not there is done, and said.
+
+    Raises: StaleEpoch, AccessDenied for the session; NotFound for the bucket; PreconditionFailed.
+    """
+    session = own_session(tx.get(keys.session(request.session)), request.session, key_id)
+    done = find_result(tx, request.session, request.sequence, kind=Deleted)
+    if done is not None:
+        return done
+    check_living(session, request.session)
+    check_sequence(session, request.sequence)
+    version = request.name.version
+    deleted = _hide(tx, request) if version is None else Deleted(_remove(tx, request, version))
+    keep_result(tx, request.session, request.sequence, reply=deleted)
+    return deleted
+
+
+def _hide(tx: Tx, request: Delete) -> Deleted:
+    """The live version, if there is one, becomes a former one below a marker; in a bucket without versions it goes."""
+    name = request.name
+    bucket = read_bucket(tx, name.bucket)
+    value = tx.get(keys.live(name.bucket, name.key))
+    live = None if value is None else rows.VERSION.load(value)
+    check_precondition(request.precondition, live)
+    if live is None or value is None:
+        return Deleted(existed=False)
+    retire(tx, bucket, name.key, live=live, value=value)
+    tx.delete(keys.live(name.bucket, name.key))
+    if not bucket.is_versioned:
+        return Deleted(existed=True)
+    marker = _make_marker(tx, request, live)
+    rows.VERSION.put(tx, keys.version(name.bucket, name.key, marker.version_id), marker)
+    return Deleted(existed=True, marker=marker.version_id)
+
+
+def _remove(tx: Tx, request: Delete, version_id: VersionId) -> bool:
+    name = request.name
+    read_bucket(tx, name.bucket)
+    live_key = keys.live(name.bucket, name.key)
+    live = rows.VERSION.find(tx, live_key)
+    check_precondition(request.precondition, live)
+    is_live = live is not None and live.version_id == version_id
+    key = live_key if is_live else keys.version(name.bucket, name.key, version_id)
+    version = live if is_live else rows.VERSION.find(tx, key)
+    if version is None:
+        return False
+    tx.delete(key)
+    release(tx, version)
+    if live is None or is_live:
+        promote_newest(tx, name)
+    return True
+
+
+def _make_marker(tx: Tx, request: Delete, live: Version) -> Version:
+    stamp = tx.stamp()
+    return Version(
+        version_id=mint_after(live, stamp=stamp, commit_number=tx.commit_number),
+        kind=VersionKind.DELETE_MARKER,
+        size=0,
+        created_ns=stamp,
+        root=b"",
+        chunk_count=0,
+        chunk_bytes=0,
+        chunks=(),
+        manifest=b"",
+        placement_key=live.placement_key,
+        file_id=live.file_id,
+        session=request.session,
+        sequence=request.sequence,
+    )

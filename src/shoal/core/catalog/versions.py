@@ -1,0 +1,75 @@
+"""Versions of one name: the live one in `o/`, all others in `v/`, newest first.
+
+Invariant: a live version is newer than all others of its name; without one the newest is a delete marker, or there is
+none.
+"""
+
+from msgspec.structs import replace
+
+from shoal.base.errors import ManifestDamaged, PreconditionFailed, check
+from shoal.base.ids import VersionId, WallNs
+from shoal.core.catalog import rows
+from shoal.core.catalog.chunks import change_references
+from shoal.core.catalog.results import keep_made
+from shoal.core.catalog.version_ids import mint_version_id
+from shoal.formats import keys
+from shoal.model.catalog import Bucket, Version, VersionKind
+from shoal.model.messages.objects import Name, Precondition
+from shoal.ports.engine import Row, Snapshot, Tx
+
+
+def check_precondition(precondition: Precondition, current: Version | None) -> None:
+    """Raises: PreconditionFailed unless what the caller asked of the current version holds."""
+    if precondition.if_absent and current is not None:
+        raise PreconditionFailed("the object exists already", version=current.version_id.hex())
+    wanted = precondition.if_version
+    if wanted is not None and (current is None or current.version_id != wanted):
+        raise PreconditionFailed(
+            "the current version is another one" if current else "the object does not exist", wanted=wanted.hex()
+        )
+
+
+def newest_other(snapshot: Snapshot, name: Name) -> Row | None:
+    """The row of the newest version that is not the live one."""
+    start, end = keys.versions(name.bucket, name.key)
+    found = snapshot.scan(start, end, limit=1)
+    return found[0] if found else None
+
+
+def mint_after(former: Version | None, *, stamp: WallNs, commit_number: int) -> VersionId:
+    """The id of the version that follows `former`, the newest of its name until now."""
+    version_id = mint_version_id(stamp, commit_number)
+    check(former is None or version_id > former.version_id, "the engine's clock went back", stamp=stamp)
+    return version_id
+
+
+def retire(tx: Tx, bucket: Bucket, key: str, *, live: Version, value: bytes) -> None:
+    """`live`, with the row's bytes `value`, is about to be replaced: it stays as a version if the bucket keeps them."""
+    if bucket.is_versioned:
+        tx.put(keys.version(bucket.name, key, live.version_id), value)
+    else:
+        release(tx, live)
+
+
+def release(tx: Tx, version: Version) -> None:
+    """A version is removed for good: what it referred to is needed once less. No bytes are touched."""
+    keep_made(tx, version)
+    if version.manifest:
+        key = keys.manifest(version.manifest)
+        head = rows.MANIFEST.find(tx, key)
+        if head is None or head.references < 1:
+            raise ManifestDamaged("a version names a manifest that does not count it", row=key.hex())
+        rows.MANIFEST.put(tx, key, replace(head, references=head.references - 1))
+    elif version.chunks:
+        change_references(tx, [ref.chunk for ref in version.chunks], -1)
+
+
+def promote_newest(tx: Tx, name: Name) -> None:
+    """After a removal: the newest version becomes the live one again, unless it is a delete marker."""
+    newest = newest_other(tx, name)
+    if newest is None:
+        return
+    key, value = newest
+    if rows.VERSION.load(value).kind is VersionKind.OBJECT:
+        tx.delete(key)
+        tx.put(keys.live(name.bucket, name.key), value)

@@ -6,7 +6,9 @@ magic 'SGR' | version u8 = 1 | kind u8 | shard u8 | 2 zero | placement u32 | ses
 
 import hashlib
 import hmac
+import re
 import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from enum import IntEnum
 
 import msgspec
@@ -74,3 +76,21 @@ def open_grant(data: bytes, key: bytes) -> Grant:
         node=NodeId(node.hex()),
         epoch=epoch,
     )
+
+
+def grant_text(grant: bytes) -> str:
+    """A grant as it stands in a header: base64url without padding."""
+    return urlsafe_b64encode(grant).rstrip(b"=").decode()
+
+
+_TEXT = re.compile(r"[A-Za-z0-9_-]{1,512}")
+
+
+def grant_bytes(text: str | None) -> bytes:
+    """A grant from its header. Raises: AccessDenied."""
+    if text is None or _TEXT.fullmatch(text) is None:
+        raise AccessDenied("the request carries no grant")
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError as exc:
+        raise AccessDenied("the grant is not base64url") from exc

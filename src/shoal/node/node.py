@@ -1,0 +1,115 @@
+"""A node: one volume, its door, and its part in the cluster."""
+
+import asyncio
+
+from shoal.base.env import Env
+from shoal.base.errors import DiskFailed, TransientError
+from shoal.base.ids import Address, NodeId
+from shoal.core.trust.cluster_keys import ClusterKeys
+from shoal.node.announcements import Announcements
+from shoal.node.coordinator_call import CoordinatorCall
+from shoal.node.forward import Forwarder
+from shoal.node.identity import IdentityFile
+from shoal.node.keeping import Keeping
+from shoal.node.membership import Membership
+from shoal.node.service import Service
+from shoal.node.settings import NodeSettings
+from shoal.ports.chunk_store import ChunkStore
+from shoal.ports.link import IncomingRequest, NodeLink, Reply
+from shoal.ports.log import Log
+
+
+class Node:
+    """I keep replicas of one volume for one cluster. I decide nothing about what is kept where."""
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        identity: IdentityFile,
+        store: ChunkStore,
+        keys: ClusterKeys,
+        link: NodeLink,
+        settings: NodeSettings,
+        log: Log,
+    ) -> None:
+        self._log = log
+        self._identity = identity
+        self._store = store
+        node = identity.current.node_id
+        self._env = env
+        self._settings = settings
+        announcements = Announcements(retry_ns=settings.heartbeat_retry_ns)
+        call = CoordinatorCall(
+            env, link, node=node, keys=keys, address=settings.coordinator, deadline_ns=settings.control_deadline_ns
+        )
+        self.membership = Membership(
+            env,
+            identity=identity,
+            store=store,
+            announcements=announcements,
+            call=call,
+            settings=settings,
+            log=log,
+        )
+        forwarder = Forwarder(
+            env, link, node=node, keys=keys, membership=self.membership, deadline_ns=settings.forward_deadline_ns
+        )
+        self._service = Service(
+            env,
+            keeping=Keeping(env, node, store, keys, announcements),
+            keys=keys,
+            forwarder=forwarder,
+            identity=identity,
+            settings=settings,
+            log=log,
+        )
+
+    @property
+    def node_id(self) -> NodeId:
+        """Who this is, for ever."""
+        return self._identity.current.node_id
+
+    async def handle(self, request: IncomingRequest) -> Reply:
+        """The handler for this node's listener."""
+        return await self._service.handle(request)
+
+    async def run(self, address: Address) -> None:
+        """Register `address`, then serve until cancelled. Returns never by itself.
+
+        Raises: AlreadyExists or AccessDenied (the cluster does not take this node), DiskFailed once the volume has
+        failed and the coordinator was told, if it could be.
+        """
+        await self._register(address)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._service.tasks = group
+                group.create_task(self.membership.run(), name="heartbeats")
+                group.create_task(self._watch_disk(), name="watch-disk")
+        finally:
+            self._service.tasks = None
+
+    async def _register(self, address: Address) -> None:
+        is_quiet = False
+        while True:
+            try:
+                return await self.membership.register(address)
+            except TransientError as exc:
+                if not is_quiet:
+                    self._log.warning("coordinator_awaited", why=exc.sentence)
+                is_quiet = True
+            await self._env.clock.sleep(self._settings.heartbeat_retry_ns)
+
+    async def _watch_disk(self) -> None:
+        await self._service.disk_failed.wait()
+        try:
+            await self.membership.step()
+        except TransientError as exc:
+            # The coordinator will notice the silence instead.
+            self._log.warning("failure_not_told", why=exc.sentence)
+        raise DiskFailed("the volume has failed; this node stops (replace the disk, then start a new node)")
+
+    async def close(self) -> None:
+        """Write down what is only remembered, and close the store."""
+        await self._identity.sync()
+        await self._store.close()

@@ -59,10 +59,11 @@ def test_new_holder_believes_the_map_until_it_hears_or_the_silence_is_long_enoug
     assert ticks(watch(SUSPECT, DOWN), 1, 40) == {15: [MarkState(A, DOWN, 15)]}
 
 
-def test_watcher_that_was_not_running_blames_nobody() -> None:
+@pytest.mark.parametrize("gap", [6, 100])
+def test_watcher_that_was_not_running_blames_nobody(gap: int) -> None:
     liveness = watch(UP)
-    assert at(liveness, 100, Tick()) == []
-    assert ticks(liveness, 101, 106) == {106: [MarkState(A, SUSPECT, 6)]}
+    assert at(liveness, gap, Tick()) == []
+    assert ticks(liveness, gap + 1, gap + 6) == {gap + 6: [MarkState(A, SUSPECT, 6)]}
 
 
 def test_late_but_not_absent_ticks_count_the_silence() -> None:

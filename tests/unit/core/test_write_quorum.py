@@ -102,6 +102,10 @@ def test_spares_come_in_order_one_for_each_copy_that_is_missing() -> None:
     assert machine.is_settled
 
 
+def test_all_missing_copies_are_started_at_once() -> None:
+    assert run(write(), failed(T1), failed(T2), BodyDone(), LocalStored()) == [start(S1), start(S2)]
+
+
 def test_spare_starts_also_behind_the_answer() -> None:
     machine = write()
     run(machine, BodyDone(), LocalStored(), stored(T1))

@@ -36,10 +36,10 @@ class RealDisk:
     def __init__(self, root: Path | str, *, data_threads: int = 4, sync_threads: int = 8) -> None:
         """Make `root` if it is missing, its names durable. Raises: StorageFull, DiskFailed."""
         self._root = os.path.abspath(root)
+        _make_root(self._root)
         self._workers = DiskWorkers(
             data=WorkerPool("shoal-disk", threads=data_threads), sync=WorkerPool("shoal-sync", threads=sync_threads)
         )
-        _make_root(self._root)
 
     async def open(self, path: str, mode: OpenMode) -> File:
         """See `Disk.open`."""
@@ -162,6 +162,7 @@ def _make_root(root: str) -> None:
         for at in reversed(missing):
             at.mkdir(_DIRECTORY_MODE, exist_ok=True)
             _sync_dir(str(at.parent))
+        os.listdir(root)
 
 
 def _sync_dir(full: str) -> None:

@@ -1,0 +1,126 @@
+"""The files by which the processes of one cluster and its users find each other.
+
+    DIR/join         cluster id and secret: given to nodes (0600)
+    DIR/credentials  the first access key, random, made at the first start (0600)
+    DIR/endpoints    where the coordinators listen
+
+All are small JSON objects, replaced as a whole. A reader refuses a file with other fields than it knows.
+"""
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from shoal.base.env import Secrets
+from shoal.base.errors import AccessDenied, InvalidArgument, NotFound
+from shoal.base.ids import Address
+from shoal.core.trust.cluster_keys import SECRET_BYTES
+from shoal.core.trust.signing import Credential
+
+JOIN = "join"
+CREDENTIALS = "credentials"
+ENDPOINTS = "endpoints"
+_KEY_ID_BYTES = 10
+
+T = TypeVar("T")
+
+
+class JoinFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a node needs to become a member. `secret` is hexadecimal."""
+
+    cluster_id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"JoinFile({self.cluster_id})"
+
+
+class CredentialsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An access key."""
+
+    key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"CredentialsFile({self.key})"
+
+
+class EndpointsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`HOST:PORT` of each coordinator."""
+
+    coordinators: list[Address]
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """Raises: NotFound, AccessDenied, InvalidArgument."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError as exc:
+        raise NotFound(f"there is no {path}") from exc
+    except PermissionError as exc:
+        raise AccessDenied(f"{path} may not be read by this user") from exc
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as exc:
+        raise InvalidArgument(f"{path} is not what Shoal writes there: {exc}") from exc
+
+
+def write_json(path: Path, content: object, *, mode: int = 0o600) -> None:
+    """Replace `path`; durable on return."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with open(descriptor, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def found_cluster(directory: Path, secrets: Secrets) -> tuple[JoinFile, Credential]:
+    """The cluster of this directory; a new one, with random secrets, if there is none yet.
+
+    Raises: AccessDenied, InvalidArgument.
+    """
+    if not (directory / JOIN).exists():
+        join = JoinFile(secrets.token(16).hex(), secrets.token(SECRET_BYTES).hex())
+        write_json(directory / JOIN, join)
+    if not (directory / CREDENTIALS).exists():
+        key = f"SHOAL{secrets.token(_KEY_ID_BYTES).hex().upper()}"
+        write_json(directory / CREDENTIALS, CredentialsFile(key, secrets.token(32).hex()))
+    return read_json(directory / JOIN, JoinFile), read_credential(directory / CREDENTIALS)
+
+
+def read_credential(path: Path) -> Credential:
+    """The access key of a credentials file. Raises: as `read_json`."""
+    file = read_json(path, CredentialsFile)
+    return Credential(file.key, file.secret.encode())
+
+
+def secret_of(join: JoinFile) -> bytes:
+    """The cluster's secret. Raises: InvalidArgument."""
+    try:
+        return bytes.fromhex(join.secret)
+    except ValueError as exc:
+        raise InvalidArgument("the join file's secret is not hexadecimal") from exc
+
+
+def write_endpoints(directory: Path, coordinators: list[Address]) -> None:
+    """Tell users of this machine where the coordinators listen."""
+    write_json(directory / ENDPOINTS, EndpointsFile(coordinators))
+
+
+def read_endpoints(directory: Path) -> tuple[Address, ...]:
+    """Where the coordinators listen. Raises: NotFound with what to do, InvalidArgument."""
+    try:
+        return tuple(read_json(directory / ENDPOINTS, EndpointsFile).coordinators)
+    except NotFound as exc:
+        raise NotFound(
+            f"no cluster in {directory}; start one with `shoal up --data {directory}`, or name one with --endpoint"
+        ) from exc

@@ -1,0 +1,77 @@
+"""From "which cluster?" to an open client: a data directory, or an endpoint with a key, or the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shoal.base.errors import AccessDenied, InvalidArgument
+from shoal.base.ids import Address
+from shoal.client.client import Client
+from shoal.client.remote_catalog import RemoteCatalog
+from shoal.client.settings import ClientSettings
+from shoal.core.trust.signing import Credential
+from shoal.net.address import parse_address
+from shoal.net.client import HttpLink
+from shoal.net.settings import LinkSettings
+from shoal.ports.log import Log
+from shoal.wiring.cluster_files import CREDENTIALS, read_credential, read_endpoints
+from shoal.wiring.env import diskless_env
+
+DEFAULT_DATA = Path("shoal-data")
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAddress:
+    """Where a cluster is, and who asks."""
+
+    coordinators: tuple[Address, ...]
+    credential: Credential
+
+
+def find_cluster(
+    *, data: Path | None = None, endpoint: str | None = None, environ: Mapping[str, str] = os.environ
+) -> ClusterAddress:
+    """The cluster that the arguments name, else the environment, else `./shoal-data`.
+
+    An argument beats the environment; an endpoint beats a directory. With an endpoint the key comes from SHOAL_KEY
+    and SHOAL_SECRET. Raises: NotFound, AccessDenied, InvalidArgument, each saying what to do.
+    """
+    if endpoint is None and data is None:
+        endpoint = environ.get("SHOAL_ENDPOINT")
+    if endpoint:
+        return ClusterAddress(_addresses(endpoint), _credential(environ))
+    directory = data or Path(environ.get("SHOAL_DATA") or DEFAULT_DATA)
+    return ClusterAddress(read_endpoints(directory), read_credential(directory / CREDENTIALS))
+
+
+def _addresses(endpoint: str) -> tuple[Address, ...]:
+    addresses = tuple(Address(part.strip().removeprefix("http://")) for part in endpoint.split(","))
+    for address in addresses:
+        parse_address(address)
+    return addresses
+
+
+def _credential(environ: Mapping[str, str]) -> Credential:
+    key, secret = environ.get("SHOAL_KEY"), environ.get("SHOAL_SECRET")
+    if not key or not secret:
+        raise AccessDenied("an endpoint needs a key: set SHOAL_KEY and SHOAL_SECRET (`shoal up` prints where they are)")
+    if not key.isascii() or len(key) > 64:
+        raise InvalidArgument("SHOAL_KEY is not an access key")
+    return Credential(key, secret.encode())
+
+
+def open_client(
+    cluster: ClusterAddress,
+    *,
+    log: Log,
+    settings: ClientSettings | None = None,
+    link_settings: LinkSettings | None = None,
+) -> Client:
+    """A client, to be used as an async context. Its Env has no disk of its own: a user's files are read and written by
+    sources and sinks."""
+    chosen = settings or ClientSettings()
+    env = diskless_env()
+    link = HttpLink(env.clock, link_settings or LinkSettings(), log)
+    remote = RemoteCatalog(env, link, coordinators=cluster.coordinators, credential=cluster.credential, settings=chosen)
+    return Client(env, link=link, catalog=remote, directory=remote, settings=chosen, log=log)

@@ -1,0 +1,57 @@
+"""The real log: one line an event on a text stream, `TIME LEVEL event key=value …`."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import TextIO
+
+
+class Level(IntEnum):
+    """From quiet to talkative what is shown: this and all above."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
+class StreamLog:
+    """I write events as lines. A line is written whole, so several processes may share a stream."""
+
+    def __init__(
+        self, *, level: Level = Level.INFO, stream: TextIO | None = None, fields: dict[str, object] | None = None
+    ) -> None:
+        self._level = level
+        self._stream = stream or sys.stderr
+        self._fields = fields or {}
+
+    def bind(self, **fields: object) -> "StreamLog":
+        return StreamLog(level=self._level, stream=self._stream, fields=self._fields | fields)
+
+    def debug(self, event: str, **fields: object) -> None:
+        self._write(Level.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        self._write(Level.INFO, event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        self._write(Level.WARNING, event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        self._write(Level.ERROR, event, fields)
+
+    def _write(self, level: Level, event: str, fields: dict[str, object]) -> None:
+        if level < self._level:
+            return
+        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        told = "".join(f" {name}={_value(value)}" for name, value in (self._fields | fields).items())
+        self._stream.write(f"{stamp} {level.name.lower()} {event}{told}\n")
+        self._stream.flush()
+
+
+def _value(value: object) -> str:
+    """Bare if it is one plain word, else quoted as JSON: a field can never look like another one."""
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    is_plain = text.isascii() and text.isprintable() and not any(mark in text for mark in ' "=')
+    return text if is_plain and text else json.dumps(text)

@@ -174,14 +174,14 @@ class SimLoop(asyncio.BaseEventLoop):
     ) -> SimTimer:
         """As asyncio has it; `delay` in seconds, rounded to nanoseconds."""
         when_ns = self._now_ns + max(0, round(delay * NS))
-        return self._set_timer(when_ns, SimTimer(when_ns, callback, args, self, context))
+        return self._set_timer(when_ns, SimTimer(when_ns, callback, args, loop=self, context=context))
 
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
     ) -> SimTimer:
         """As asyncio has it; `when` in seconds, rounded to nanoseconds."""
         when_ns = round(when * NS)
-        return self._set_timer(when_ns, SimTimer(when_ns, callback, args, self, context))
+        return self._set_timer(when_ns, SimTimer(when_ns, callback, args, loop=self, context=context))
 
     def _set_timer(self, when_ns: int, timer: SimTimer) -> SimTimer:
         self._check_closed()
@@ -228,7 +228,7 @@ class SimLoop(asyncio.BaseEventLoop):
     ) -> SimHandle:
         """As asyncio has it, except that the schedule decides the order."""
         self._check_closed()
-        handle = SimHandle(callback, args, self, context)
+        handle = SimHandle(callback, args, loop=self, context=context)
         if not self._is_buried:
             self._admit(handle)
         return handle

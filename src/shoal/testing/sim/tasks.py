@@ -78,7 +78,7 @@ class SimHandle(asyncio.Handle):
 
     __slots__ = ("label", "process", "task")
 
-    def __init__(self, callback: Callable[..., object], args: Any, loop: Any, context: Context | None) -> None:
+    def __init__(self, callback: Callable[..., object], args: Any, *, loop: Any, context: Context | None) -> None:
         context = copy_context() if context is None else context
         super().__init__(callback, args, loop, context)
         self.process = owner_of(context)
@@ -94,7 +94,7 @@ class SimTimer(asyncio.TimerHandle):
     _scheduled: bool
 
     def __init__(
-        self, when_ns: int, callback: Callable[..., object], args: Any, loop: Any, context: Context | None
+        self, when_ns: int, callback: Callable[..., object], args: Any, *, loop: Any, context: Context | None
     ) -> None:
         context = copy_context() if context is None else context
         super().__init__(when_ns / NS, callback, args, loop, context)

@@ -28,7 +28,7 @@ def loop() -> Iterator[SimLoop]:
 
 
 def handles(loop: SimLoop, count: int) -> list[SimHandle]:
-    return [SimHandle(print, (number,), loop, context_of(None)) for number in range(count)]
+    return [SimHandle(print, (number,), loop=loop, context=context_of(None)) for number in range(count)]
 
 
 @pytest.mark.parametrize("make", MAKERS, ids=["uniform", "fifo", "priority"])

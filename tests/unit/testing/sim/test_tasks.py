@@ -41,15 +41,15 @@ def test_a_task_without_a_name_gets_one_of_its_own_run(loop: SimLoop) -> None:
 def test_labels_name_process_and_function(loop: SimLoop) -> None:
     context = context_of(Process("node-1"))
     wrapped = functools.partial(functools.partial(dict.clear), {})
-    assert SimHandle(wrapped, (), loop, context).label == "node-1/dict.clear"
-    assert SimTimer(5, print, (), loop, context_of(None)).label == "print"
+    assert SimHandle(wrapped, (), loop=loop, context=context).label == "node-1/dict.clear"
+    assert SimTimer(5, print, (), loop=loop, context=context_of(None)).label == "print"
 
 
 def test_labels_contain_no_address(loop: SimLoop) -> None:
     class Callback:
         def __call__(self) -> None: ...
 
-    assert SimHandle(Callback(), (), loop, None).label == "Callback"
+    assert SimHandle(Callback(), (), loop=loop, context=None).label == "Callback"
 
 
 def test_a_task_is_labelled_by_process_and_name(loop: SimLoop) -> None:

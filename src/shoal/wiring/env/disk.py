@@ -162,7 +162,7 @@ def _make_root(root: str) -> None:
         for at in reversed(missing):
             at.mkdir(_DIRECTORY_MODE, exist_ok=True)
             _sync_dir(str(at.parent))
-        os.listdir(root)
+        os.scandir(root).close()
 
 
 def _sync_dir(full: str) -> None:

@@ -1,3 +1,5 @@
+"""Time that a test moves, and draws from a seed."""
+
 import asyncio
 import random
 

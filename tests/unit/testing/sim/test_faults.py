@@ -1,3 +1,5 @@
+"""Which calls go wrong."""
+
 from shoal.testing.sim.faults import FaultPlan
 from shoal.testing.sim.operation import DiskOperation, FaultKind, OperationKind
 

@@ -1,3 +1,5 @@
+"""The table of faults."""
+
 from shoal.testing.sim.operation import FAULT_REACH, FaultKind, OperationKind
 
 

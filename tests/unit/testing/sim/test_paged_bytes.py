@@ -1,3 +1,5 @@
+"""Sparse bytes against a plain bytearray."""
+
 import random
 
 import pytest

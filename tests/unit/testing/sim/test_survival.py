@@ -1,3 +1,5 @@
+"""Which changes a pattern leaves."""
+
 import random
 
 import pytest

@@ -146,7 +146,7 @@ class Disk(Protocol):
     """
 
     async def open(self, path: str, mode: OpenMode) -> File:
-        """Raises: NotFound, AlreadyExists, StorageFull, DiskFailed."""
+        """Raises: NotFound, AlreadyExists, StorageFull, Throttled (too many open files), DiskFailed."""
         ...
 
     def open_blocking(self, path: str) -> BlockingFile:

@@ -1,0 +1,42 @@
+"""Giving a segment the footer that its last process did not write."""
+
+from shoal.base.env import Disk, File, OpenMode
+from shoal.base.errors import InvariantBroken
+from shoal.formats.segment import encode_entry, encode_footer
+from shoal.store.layout import segment_path
+from shoal.store.survey import Survey
+
+
+async def seal_segment(disk: Disk, survey: Survey, *, window_bytes: int) -> int:
+    """Make all that the scan found durable and close the segment behind it; the size of the file.
+
+    The footer goes behind the last byte that is not zero, so it destroys nothing, torn or rotten.
+    Raises: StorageFull, DiskFailed.
+    """
+    scan, container = survey.scan, survey.container
+    if scan is None or container is None:
+        raise InvariantBroken("only what was scanned can be sealed", segment=survey.number)
+    footer = encode_footer(
+        container,
+        chunks=survey.chunk_entries(),
+        others=[encode_entry(entry) for entry in survey.others],
+        at=scan.end,
+        macs_digest=scan.macs_digest,
+    )
+    size = scan.end + len(footer)
+    file = await disk.open(segment_path(survey.number), OpenMode.UPDATE)
+    try:
+        await _rewrite(file, scan.frontier, scan.end, window_bytes=window_bytes)
+        await file.pwrite(scan.end, footer)
+        await file.truncate(size)
+        await file.fdatasync()
+    finally:
+        await file.close()
+    return size
+
+
+async def _rewrite(file: File, start: int, end: int, *, window_bytes: int) -> None:
+    """Write the last batch over itself: nothing says that it was synced, and after a failed sync its pages can look
+    clean, so that no later sync would write them (Rebello et al., 2020)."""
+    for at in range(start, end, window_bytes):
+        await file.pwrite(at, await file.pread(at, min(window_bytes, end - at)))

@@ -35,6 +35,7 @@ class ClientConnection(Connection[ReplyHead]):
         self._alarm = Alarm(self._loop, self._late)
         self._is_resting = False
         self._is_to_head = False
+        self._interim_count = 0
 
     # What the transport and the shared part call.
 
@@ -47,8 +48,14 @@ class ClientConnection(Connection[ReplyHead]):
         super().connection_lost(exc)
         self._gone(self)
 
-    def parse(self, raw: bytes) -> ReplyHead:
-        return parse_reply(raw, self._limits, to_head=self._is_to_head)
+    def parse(self, raw: bytes) -> ReplyHead | None:
+        head = parse_reply(raw, self._limits, to_head=self._is_to_head)
+        if head.status >= 200:
+            return head
+        self._interim_count += 1
+        if head.status == _SWITCHING_PROTOCOLS or self._interim_count > _INTERIM_MAX:
+            raise HeadRefused(400, "interim replies that nobody asked for")
+        return None
 
     def uncalled_for(self) -> None:
         self.cut()
@@ -88,6 +95,7 @@ class ClientConnection(Connection[ReplyHead]):
         """
         self._is_resting = False
         self._is_to_head = to_head
+        self._interim_count = 0
         self._alarm.set(when)
         self.write(raw)
         return not self.is_closing
@@ -102,16 +110,11 @@ class ClientConnection(Connection[ReplyHead]):
         Raises: OutcomeUnknown, DeadlineExceeded.
         """
         try:
-            for _ in range(_INTERIM_MAX):
-                message = await self.receive()
-                if message is None:
-                    raise OutcomeUnknown(f"{self.address} closed the connection without a reply", address=self.address)
-                if message[0].status == _SWITCHING_PROTOCOLS:
-                    break
-                if message[0].status >= 200:
-                    return message
+            message = await self.receive()
         except HeadRefused as refused:
             raise OutcomeUnknown(
                 f"what {self.address} replied is not acceptable: {refused.why}", address=self.address
             ) from refused
-        raise OutcomeUnknown(f"{self.address} sends interim replies only", address=self.address)
+        if message is None:
+            raise OutcomeUnknown(f"{self.address} closed the connection without a reply", address=self.address)
+        return message

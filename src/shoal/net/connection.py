@@ -68,8 +68,8 @@ class Connection(asyncio.BufferedProtocol, Generic[H]):
         """Done once `is_lost`; await it shielded."""
 
     @abstractmethod
-    def parse(self, raw: bytes) -> H:
-        """The head in `raw`. Raises: HeadRefused."""
+    def parse(self, raw: bytes) -> H | None:
+        """The head in `raw`; None if it is to be passed over. Raises: HeadRefused."""
 
     @abstractmethod
     def sender_too_slow(self) -> None:
@@ -256,19 +256,21 @@ class Connection(asyncio.BufferedProtocol, Generic[H]):
     def _collect(self) -> None:
         """Look for a whole head in the inbox, and hand the message over."""
         inbox = self._inbox
-        end = inbox.find(END, max(0, self._searched - len(END) + 1))
-        try:
-            if end < 0:
-                check_partial(inbox, self._searched, self._limits)
-                self._searched = len(inbox)
-                self.head_begun()
+        head = None
+        while head is None:
+            end = inbox.find(END, max(0, self._searched - len(END) + 1))
+            try:
+                if end < 0:
+                    check_partial(inbox, self._searched, self._limits)
+                    self._searched = len(inbox)
+                    self.head_begun()
+                    return
+                head = self.parse(bytes(inbox[: end + len(END)]))
+            except HeadRefused as refused:
+                self.fail(refused)
                 return
-            head = self.parse(bytes(inbox[: end + len(END)]))
-        except HeadRefused as refused:
-            self.fail(refused)
-            return
-        self._searched = 0
-        del inbox[: end + len(END)]
+            self._searched = 0
+            del inbox[: end + len(END)]
         self._hand_over((head, self._begin_body(head.body_length)))
 
     def _begin_body(self, length: int) -> Body:

@@ -76,7 +76,8 @@ def check_partial(inbox: bytearray, searched: int, limits: LinkSettings) -> None
     `searched` bytes were checked before. Cost: O(new bytes) plus a scan of at most one head.
     """
     _check_size(len(inbox), inbox.count(b"\r\n"), limits)
-    if len(inbox) - (inbox.rfind(b"\r\n") + 2) > limits.head_line_bytes_max:
+    line_start = inbox.rfind(b"\n") + 1
+    if len(inbox) - line_start > limits.head_line_bytes_max:
         raise HeadRefused(431, "a line of the head is too long")
     if _BROKEN_LINE.search(inbox, max(0, searched - 1)):
         raise HeadRefused(400, "the head has a bare CR or LF, a control character or a byte outside ASCII")

@@ -94,7 +94,7 @@ class ServerConnection(Connection[RequestHead]):
         """Until one of the two sides closes. Raises nothing but CancelledError."""
         self._alarm.set(self._loop.time() + self._limits.head_deadline_ns / SECOND)
         try:
-            while await self._serve_next():
+            while await self._serve_next() and not self._host.is_closing:
                 self._alarm.set(self._loop.time() + self._limits.idle_ns / SECOND)
         except PeerLost:
             pass  # nobody is left to tell
@@ -106,7 +106,7 @@ class ServerConnection(Connection[RequestHead]):
 
     async def _serve_next(self) -> bool:
         """Answer one request; False if it was the last. Raises: PeerLost."""
-        self._is_idle = not self._inbox
+        self._is_idle = True
         try:
             message = await self.receive()
         except HeadRefused as refused:

@@ -25,6 +25,7 @@ async def claim_volume(disk: Disk, wanted: VolumeFormat) -> VolumeFormat:
         raise PreconditionFailed(
             "this volume belongs to another node or cluster", node=found.node_id.hex(), store=found.store_uuid.hex()
         )
+    await _sync_names(disk)  # what was found may be in the cache only
     return found
 
 
@@ -57,6 +58,10 @@ async def _make_directories(disk: Disk, wanted: VolumeFormat) -> None:
     await disk.make_dir(layout.SEGMENTS)
     for number in range(wanted.fan_out):
         await disk.make_dir(layout.directory_path(number))
+    await _sync_names(disk)
+
+
+async def _sync_names(disk: Disk) -> None:
     for path in (layout.FILES, layout.ROOT, ""):
         await disk.sync_dir(path)
 

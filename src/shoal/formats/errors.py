@@ -6,6 +6,7 @@ from shoal.formats import wire
 from shoal.model.messages.errors import ErrorBody
 
 _STATUS: dict[type[ShoalError], int] = {
+    errors.TransientError: 503,
     errors.NotFound: 404,
     errors.AlreadyExists: 409,
     errors.PreconditionFailed: 412,

@@ -111,7 +111,8 @@ def _placement(source: Receipt | Pending, state: PlacementState, mark: int) -> P
 
 def _check_places(upload: ChunkUpload, rules: WriteRules) -> None:
     numbers = set()
-    for place in (*upload.receipts, *upload.pending):
+    places: list[Receipt | Pending] = [*upload.receipts, *upload.pending]
+    for place in places:
         if place.node not in rules.members:
             raise AccessDenied("a receipt names a node that is not a member of this cluster", node=place.node[:64])
         if not 1 <= place.placement <= CLIENT_PLACEMENT_MAX or place.shard != 0:
@@ -121,7 +122,7 @@ def _check_places(upload: ChunkUpload, rules: WriteRules) -> None:
                 shard=place.shard,
             )
         numbers.add(place.placement)
-    if len(numbers) != len(upload.receipts) + len(upload.pending):
+    if len(numbers) != len(places):
         raise InvalidArgument("two placements of a chunk have one number", chunk=upload.chunk.hex())
 
 

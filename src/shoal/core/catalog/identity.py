@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from shoal.base.errors import ManifestDamaged
+from shoal.base.errors import AccessDenied, ManifestDamaged
 from shoal.core.catalog import rows
 from shoal.core.names import DEFAULT_BUCKET
 from shoal.formats import keys
@@ -27,15 +27,18 @@ def read_settings(snapshot: Snapshot) -> ClusterSettings:
     return settings
 
 
-def open_catalog(tx: Tx, *, settings: ClusterSettings, new_cluster_id: str) -> CatalogIdentity:
+def open_catalog(tx: Tx, *, cluster_id: str, settings: ClusterSettings) -> CatalogIdentity:
     """Make an empty engine a catalog with the bucket `default`; give one that exists the `settings` asked for.
 
     New settings are a new version of the map; since no update can say them, everybody takes the whole map.
+    Raises: AccessDenied if the catalog is another cluster's.
     """
     identity = rows.IDENTITY.find(tx, keys.IDENTITY)
     if identity is None:
-        identity = CatalogIdentity(cluster_id=new_cluster_id, incarnation=1, next_session=1, map_version=1)
+        identity = CatalogIdentity(cluster_id=cluster_id, incarnation=1, next_session=1, map_version=1)
         rows.BUCKET.put(tx, keys.bucket(DEFAULT_BUCKET), Bucket(DEFAULT_BUCKET, tx.stamp()))
+    elif identity.cluster_id != cluster_id:
+        raise AccessDenied("the catalog here is another cluster's", cluster_id=identity.cluster_id, asked=cluster_id)
     elif read_settings(tx) == settings:
         return identity
     else:

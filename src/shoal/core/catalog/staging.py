@@ -1,4 +1,4 @@
-"""Staging: the pages of a large manifest and the rows of its chunks, durable and invisible until the commit flips it."""
+"""Staging: the pages of a large manifest and the rows of its chunks, invisible until the commit flips it."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,0 +1,152 @@
+"""The coordinator: catalog, sessions and membership over a metadata engine.
+
+Decisions are `core`'s, durable state is the engine's; what is kept here is what was heard, and is heard again after a
+restart.
+"""
+
+import asyncio
+
+from shoal.base.env import Env
+from shoal.base.errors import LocalFault
+from shoal.coordinator.authentication import Authenticator
+from shoal.coordinator.census_taker import CensusTaker
+from shoal.coordinator.desk import Desk
+from shoal.coordinator.dispatch import Dispatch, Handlers
+from shoal.coordinator.handlers.commit import CommitHandlers
+from shoal.coordinator.handlers.delete import DeleteHandlers
+from shoal.coordinator.handlers.listing import ListingHandlers
+from shoal.coordinator.handlers.lookup import LookupHandlers
+from shoal.coordinator.handlers.nodes import NodeHandlers
+from shoal.coordinator.handlers.sessions import SessionHandlers
+from shoal.coordinator.handlers.status import StatusHandlers
+from shoal.coordinator.member_watch import MemberWatch
+from shoal.coordinator.members import Members
+from shoal.coordinator.nonces import NonceMemory
+from shoal.coordinator.promoter import Promoter
+from shoal.coordinator.repeated import repeat
+from shoal.coordinator.session_keeper import SessionKeeper
+from shoal.coordinator.settings import CoordinatorSettings
+from shoal.core import routes
+from shoal.core.catalog.cluster_map import read_history
+from shoal.core.catalog.identity import open_catalog
+from shoal.core.catalog.leases import LIVENESS, take_lease
+from shoal.core.catalog.sessions import read_sessions
+from shoal.core.trust.cluster_keys import ClusterKeys
+from shoal.model.catalog import CatalogIdentity, Lease
+from shoal.ports.engine import Engine, Tx
+from shoal.ports.keyring import KeyRing
+from shoal.ports.link import IncomingRequest, Reply
+from shoal.ports.log import Log
+
+_HOLDER_BYTES = 8
+
+
+class Coordinator:
+    """I answer the calls of nodes and clients. `open` first; `run` beside serving, until cancelled."""
+
+    def __init__(self, desk: Desk, *, keyring: KeyRing, watch: MemberWatch, keeper: SessionKeeper, promoter: Promoter):
+        self._desk = desk
+        self._watch = watch
+        self._keeper = keeper
+        self._promoter = promoter
+        self._census = CensusTaker(desk)
+        self._fault: LocalFault | None = None
+        self._has_fault = asyncio.Event()
+        nonces = NonceMemory(desk.settings.nonces_max)
+        self._dispatch = Dispatch(
+            self._handlers(),
+            authenticator=Authenticator(desk.keys, keyring, clock=desk.env.clock, nonces=nonces),
+            on_fault=self._note_fault,
+            log=desk.log,
+        )
+
+    async def handle(self, request: IncomingRequest) -> Reply:
+        """Answer one request; the handler for `Listener.listen`."""
+        return await self._dispatch.handle(request)
+
+    async def run(self) -> None:
+        """Watch members and sessions and tidy up, until cancelled.
+
+        Raises, in a group: StaleEpoch when another coordinator has taken over; LocalFault when the engine or a check
+        failed. Then the process ends.
+        """
+        desk = self._desk
+        clock, log = desk.env.clock, desk.log
+        heartbeat_ns, sweep_ns = desk.members.settings.heartbeat_ns, desk.settings.sweep_ns
+        async with asyncio.TaskGroup() as group:
+            group.create_task(
+                repeat(self._watch.step, period_ns=heartbeat_ns, clock=clock, log=log), name="coordinator-liveness"
+            )
+            group.create_task(
+                repeat(self._keeper.step, period_ns=sweep_ns, clock=clock, log=log), name="coordinator-sessions"
+            )
+            group.create_task(
+                repeat(self._promoter.step, period_ns=sweep_ns, clock=clock, log=log), name="coordinator-promotion"
+            )
+            group.create_task(self._census.run(), name="coordinator-census")
+            group.create_task(self._raise_fault(), name="coordinator-faults")
+
+    def _note_fault(self, fault: LocalFault) -> None:
+        self._desk.log.error("coordinator_failed", why=fault.sentence, **fault.facts)
+        self._fault = self._fault or fault
+        self._has_fault.set()
+
+    async def _raise_fault(self) -> None:
+        await self._has_fault.wait()
+        if self._fault:
+            raise self._fault
+
+    def _handlers(self) -> Handlers:
+        desk = self._desk
+        nodes = NodeHandlers(desk, self._watch)
+        sessions = SessionHandlers(desk, self._keeper)
+        commits, lookups = CommitHandlers(desk, self._promoter), LookupHandlers(desk)
+        listings, deletes = ListingHandlers(desk), DeleteHandlers(desk)
+        status = StatusHandlers(desk, watch=self._watch, keeper=self._keeper, census=self._census)
+        return {
+            routes.REGISTER.target: nodes.register,
+            routes.HEARTBEAT.target: nodes.heartbeat,
+            routes.MAP.target: sessions.map,
+            routes.OPEN_SESSION.target: sessions.open,
+            routes.SESSION_HEARTBEAT.target: sessions.heartbeat,
+            routes.CLOSE_SESSION.target: sessions.close,
+            routes.STAGE.target: commits.stage,
+            routes.PAGE.target: lookups.page,
+            routes.COMMIT.target: commits.commit,
+            routes.LOOKUP.target: lookups.lookup,
+            routes.DELETE.target: deletes.delete,
+            routes.LIST.target: listings.objects,
+            routes.VERSIONS.target: listings.versions,
+            routes.STATUS.target: status.status,
+        }
+
+
+async def open_coordinator(
+    env: Env, engine: Engine, *, keys: ClusterKeys, keyring: KeyRing, settings: CoordinatorSettings, log: Log
+) -> Coordinator:
+    """A coordinator over `engine`: the catalog is made if there is none, and the liveness lease taken over.
+
+    Raises: AccessDenied if the catalog is another cluster's; what the engine raises.
+    """
+    holder = env.secrets.token(_HOLDER_BYTES).hex()
+
+    def begin(tx: Tx) -> tuple[CatalogIdentity, Lease]:
+        identity = open_catalog(tx, cluster_id=settings.cluster_id, settings=settings.cluster)
+        return identity, take_lease(tx, LIVENESS, holder)
+
+    identity, lease = await engine.tx(begin)
+    history, sessions = await engine.read(lambda snapshot: (read_history(snapshot), read_sessions(snapshot)))
+    desk = Desk(
+        env=env,
+        engine=engine,
+        keys=keys,
+        settings=settings,
+        identity=identity,
+        lease=lease,
+        members=Members(engine, history),
+        log=log,
+    )
+    promoter = Promoter(engine)
+    keeper = SessionKeeper(desk, promoter, sessions)
+    log.info("coordinator_opened", cluster_id=identity.cluster_id, epoch=lease.epoch, nodes=len(history.current.nodes))
+    return Coordinator(desk, keyring=keyring, watch=MemberWatch(desk), keeper=keeper, promoter=promoter)

@@ -1,0 +1,1 @@
+"""What a coordinator answers: one class per concern, one method per route."""

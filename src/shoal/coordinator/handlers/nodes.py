@@ -1,0 +1,118 @@
+"""Nodes: registration and heartbeats. A node speaks only of itself."""
+
+from shoal.base.errors import AccessDenied, InvalidArgument
+from shoal.coordinator.authentication import NodeCaller
+from shoal.coordinator.desk import Desk
+from shoal.coordinator.member_watch import MemberWatch
+from shoal.core.catalog.arguments import check_digests, check_number, check_replica
+from shoal.core.catalog.reports import VERDICTS, Standing, judge_reports, mark_damaged, needs_mark, settle_reports
+from shoal.model.messages.nodes import (
+    REPORTS_MAX,
+    Heartbeat,
+    HeartbeatReply,
+    NodeRegistered,
+    RegisterNode,
+    ReplicaAddress,
+    ReplicaReport,
+)
+from shoal.ports.engine import Snapshot
+
+_TEXT_CHARS_MAX = 255
+_TO_WRITE = (Standing.CONFIRMABLE, Standing.MISMATCHED)
+
+_Look = tuple[int, list[Standing], tuple[ReplicaAddress, ...]]
+
+
+class NodeHandlers:
+    """I answer nodes."""
+
+    def __init__(self, desk: Desk, watch: MemberWatch) -> None:
+        self._desk = desk
+        self._watch = watch
+
+    async def register(self, message: RegisterNode, caller: NodeCaller) -> NodeRegistered:
+        """A node begins. Raises: AccessDenied, AlreadyExists (the name), InvalidArgument."""
+        _check_self(message.node_id, caller)
+        _check_description(message)
+        desk = self._desk
+        record = await self._watch.register(message)
+        commit_number = await desk.engine.read(lambda snapshot: snapshot.commit_number)
+        seen = (message.seen_incarnation, message.seen_commit)
+        if seen > (desk.identity.incarnation, commit_number):
+            desk.is_restored = True
+            desk.log.error("catalog_is_older_than_nodes", node=record.name, seen=seen, commit_number=commit_number)
+        desk.log.info("node_registered", name=record.name, node=record.node_id, address=record.address)
+        return NodeRegistered(
+            name=record.name,
+            incarnation=desk.identity.incarnation,
+            commit_number=commit_number,
+            delta=desk.members.since(0),
+        )
+
+    async def heartbeat(self, message: Heartbeat, caller: NodeCaller) -> HeartbeatReply:
+        """A node is there. Raises: AccessDenied; NotFound if it is no member: then it registers."""
+        _check_self(message.node_id, caller)
+        _check_heartbeat(message)
+        await self._watch.hear(message)
+        commit_number, standings, news = await self._desk.engine.read(lambda snapshot: _look(snapshot, message))
+        if any(standing in _TO_WRITE for standing in standings):
+            standings = await self._settle(message, standings)
+        if news:
+            await self._desk.engine.tx(lambda tx: mark_damaged(tx, message.node_id, news))
+            self._tell_damaged(message, news)
+        return HeartbeatReply(
+            incarnation=self._desk.identity.incarnation,
+            commit_number=commit_number,
+            delta=self._desk.members.since(message.map_version),
+            verdicts=tuple([VERDICTS[standing] for standing in standings]),
+        )
+
+    async def _settle(self, message: Heartbeat, standings: list[Standing]) -> list[Standing]:
+        """Write what the reports say that is new, and judge those again that it was written of."""
+        chosen = [index for index, standing in enumerate(standings) if standing in _TO_WRITE]
+        reports = tuple([message.reports[index] for index in chosen])
+        settled = await self._desk.engine.tx(lambda tx: settle_reports(tx, message.node_id, reports))
+        for report, standing in zip(reports, settled, strict=True):
+            if standing is Standing.MISMATCHED:
+                self._tell_damaged(message, (report,))
+        final = dict(zip(chosen, settled, strict=True))
+        return [final.get(index, standing) for index, standing in enumerate(standings)]
+
+    def _tell_damaged(self, message: Heartbeat, addresses: tuple[ReplicaAddress | ReplicaReport, ...]) -> None:
+        for address in addresses:
+            self._desk.log.error(
+                "replica_damaged", node=message.node_id, chunk=address.chunk.hex(), placement=address.placement
+            )
+
+
+def _look(snapshot: Snapshot, message: Heartbeat) -> _Look:
+    standings = judge_reports(snapshot, message.node_id, message.reports)
+    news = tuple([address for address in message.damaged if needs_mark(snapshot, message.node_id, address)])
+    return snapshot.commit_number, standings, news
+
+
+def _check_self(node: str, caller: NodeCaller) -> None:
+    if node != caller.node:
+        raise AccessDenied("a node speaks only of itself", node=node[:64], signer=caller.node)
+
+
+def _check_description(message: RegisterNode) -> None:
+    texts = (message.name, message.address, message.zone, message.machine, message.device)
+    if any(len(text) > _TEXT_CHARS_MAX or not text.isprintable() for text in texts):
+        raise InvalidArgument(f"what a node says of itself is printable text of at most {_TEXT_CHARS_MAX} characters")
+    if not message.address:
+        raise InvalidArgument("a node says where it is reached")
+    check_number(message.capacity_bytes, "the capacity")
+    check_number(message.free_bytes, "the free space")
+
+
+def _check_heartbeat(message: Heartbeat) -> None:
+    if len(message.reports) > REPORTS_MAX or len(message.damaged) > REPORTS_MAX:
+        raise InvalidArgument(f"a heartbeat has at most {REPORTS_MAX} reports")
+    check_number(message.capacity_bytes, "the capacity")
+    check_number(message.free_bytes, "the free space")
+    for report in message.reports:
+        check_replica(report.chunk, report.shard, placement=report.placement)
+        check_digests(report.sha256, report.crc64, size=report.size)
+    for address in message.damaged:
+        check_replica(address.chunk, address.shard, placement=address.placement)

@@ -1,0 +1,135 @@
+"""Keeping sessions: opening, hearing, ending them, and clearing away what dead ones leave."""
+
+from shoal.base.errors import AccessDenied
+from shoal.base.ids import SessionId
+from shoal.coordinator.desk import Desk
+from shoal.coordinator.promoter import Promoter
+from shoal.core.catalog import rows
+from shoal.core.catalog.leases import LIVENESS, check_lease
+from shoal.core.catalog.promotion import is_promoted
+from shoal.core.catalog.results import forget_results
+from shoal.core.catalog.session_cleanup import condemn_staged, drop_results, next_manifest, remove_session
+from shoal.core.catalog.session_watch import (
+    DeclareDead,
+    ForgetResults,
+    SessionEnded,
+    SessionHeard,
+    SessionOpened,
+    SessionWatch,
+    Tick,
+)
+from shoal.core.catalog.sessions import KnownSession, declare_dead, open_session, require_living
+from shoal.formats import keys
+from shoal.model.catalog import ManifestHead, ManifestState, SessionState
+from shoal.ports.engine import Snapshot, Tx
+
+
+class SessionKeeper:
+    """I declare silent sessions dead. What is left to clear is in the catalog: I find it again after a restart."""
+
+    def __init__(self, desk: Desk, promoter: Promoter, sessions: list[KnownSession]) -> None:
+        """`sessions`: all that have a row. Those that live get a full time to live from now."""
+        self._desk = desk
+        self._promoter = promoter
+        living = [known.session_id for known in sessions if known.row.state is SessionState.LIVING]
+        self._watch = SessionWatch(living, ttl_ns=desk.members.settings.session_ttl_ns, now=desk.env.clock.now())
+        self._dead = {known.session_id: None for known in sessions if known.row.state is SessionState.DEAD}
+        self._unseen = living
+
+    @property
+    def living_count(self) -> int:
+        """Sessions that live."""
+        return len(self._watch)
+
+    async def open(self, key_id: str) -> KnownSession:
+        """A new session of an access key."""
+        known = await self._desk.engine.tx(lambda tx: open_session(tx, key_id))
+        self._watch.handle(SessionOpened(known.session_id), self._desk.env.clock.now())
+        return known
+
+    async def hear(self, session: SessionId, key_id: str, *, done_below: int) -> int:
+        """The session's client lives. Returns the newest commit number. Raises: StaleEpoch, AccessDenied."""
+
+        def look(snapshot: Snapshot) -> int:
+            require_living(snapshot, session, key_id)
+            return snapshot.commit_number
+
+        commit_number = await self._desk.engine.read(look)
+        self._watch.handle(SessionHeard(session, done_below), self._desk.env.clock.now())
+        return commit_number
+
+    async def close(self, session: SessionId, key_id: str) -> None:
+        """End the session at its owner's wish; fine if it is over. Raises: AccessDenied."""
+
+        def end(tx: Tx) -> None:
+            row = rows.SESSION.find(tx, keys.session(session))
+            if row is not None and row.key_id != key_id:
+                raise AccessDenied("the session belongs to another access key", session=session)
+            declare_dead(tx, session)
+
+        await self._desk.engine.tx(end)
+        self._bury(session)
+
+    async def step(self) -> None:
+        """Judge silence and clear away. Raises: StaleEpoch if another coordinator has taken over."""
+        for command in self._watch.handle(Tick(), self._desk.env.clock.now()):
+            match command:
+                case DeclareDead(session, silent_ns):
+                    await self._declare_dead(session, silent_ns)
+                case ForgetResults(session, below):
+                    await self._forget(session, below)
+        while self._unseen:
+            await self._find_unpromoted(self._unseen[-1])
+            self._unseen.pop()
+        for session in list(self._dead):
+            await self._clear(session)
+            del self._dead[session]
+
+    async def _declare_dead(self, session: SessionId, silent_ns: int) -> None:
+        def end(tx: Tx) -> None:
+            check_lease(tx, LIVENESS, self._desk.lease)
+            declare_dead(tx, session)
+
+        await self._desk.engine.tx(end)
+        self._desk.log.info("session_declared_dead", session=session, silent_ns=silent_ns)
+        self._bury(session)
+
+    def _bury(self, session: SessionId) -> None:
+        self._watch.handle(SessionEnded(session), self._desk.env.clock.now())
+        self._dead[session] = None
+
+    async def _forget(self, session: SessionId, below: int) -> None:
+        while await self._desk.engine.tx(lambda tx: forget_results(tx, session, below=below)):
+            pass
+
+    async def _clear(self, session: SessionId) -> None:
+        """All that a dead session leaves, its row last."""
+        engine = self._desk.engine
+        after = b""
+        while found := await self._next_manifest(session, after):
+            after, head = found
+            if head.state is ManifestState.STAGED:
+                await self._condemn(after)
+            elif not await self._is_promoted(after, head):
+                await self._promoter.promote(after)
+        while await engine.tx(lambda tx: drop_results(tx, session)):
+            pass
+        await engine.tx(lambda tx: remove_session(tx, session))
+
+    async def _find_unpromoted(self, session: SessionId) -> None:
+        """After a start: committed manifests of a living session whose chunk rows do not all say so."""
+        after = b""
+        while found := await self._next_manifest(session, after):
+            after, head = found
+            if head.state is ManifestState.LIVE and not await self._is_promoted(after, head):
+                self._promoter.add(after)
+
+    async def _next_manifest(self, session: SessionId, after: bytes) -> tuple[bytes, ManifestHead] | None:
+        return await self._desk.engine.read(lambda snapshot: next_manifest(snapshot, session, after=after))
+
+    async def _condemn(self, manifest: bytes) -> None:
+        while await self._desk.engine.tx(lambda tx: condemn_staged(tx, manifest)):
+            pass
+
+    async def _is_promoted(self, manifest: bytes, head: ManifestHead) -> bool:
+        return await self._desk.engine.read(lambda snapshot: is_promoted(snapshot, manifest, head))

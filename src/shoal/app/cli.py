@@ -1,0 +1,145 @@
+"""The `shoal` command: finds the verb, runs it, and turns what it raises into one line and an exit code.
+
+A verb is a module with a click command called `command`. It is imported only when it is used, and it imports what it
+needs to run (asyncio, the wiring) only when it runs: so help answers at once.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from types import TracebackType
+from typing import NamedTuple
+
+import click
+
+from shoal import __version__
+from shoal.app.exit_codes import ExitCode, exit_code
+from shoal.base.errors import ShoalError
+
+
+class Verb(NamedTuple):
+    """One line of `shoal --help`."""
+
+    name: str
+    summary: str
+    section: str
+
+
+FILES, CLUSTER = "Files", "Clusters"
+
+VERBS = (
+    Verb("put", "Store a file, or what comes from standard input.", FILES),
+    Verb("get", "Fetch an object, or one version of it.", FILES),
+    Verb("ls", "List names.", FILES),
+    Verb("stat", "Show what is known of an object.", FILES),
+    Verb("versions", "List all versions of an object, newest first.", FILES),
+    Verb("rm", "Delete an object, or one version for good.", FILES),
+    Verb("status", "Show how the cluster is; fails unless all nodes are up.", CLUSTER),
+    Verb("nodes", "List the nodes.", CLUSTER),
+    Verb("up", "Start a cluster on this machine.", CLUSTER),
+    Verb("demo", "See a cluster of processes lose a node and no byte.", CLUSTER),
+    Verb("coordinator", "Run one coordinator by hand.", CLUSTER),
+    Verb("node", "Run one node by hand.", CLUSTER),
+)
+MODULES = "shoal.app.verbs"
+
+
+class VerbGroup(click.Group):
+    """I know the verbs by name and import the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [verb.name for verb in VERBS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = import_module(f"{MODULES}.{cmd_name}").command
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section in (FILES, CLUSTER):
+            with formatter.section(section):
+                formatter.write_dl([(verb.name, verb.summary) for verb in VERBS if verb.section == section])
+
+
+@click.group(
+    cls=VerbGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=(
+        "A NAME is a key in bucket `default`; shoal://BUCKET/KEY names any other. Options come after the verb. "
+        "Exit status: 2 usage, 3 not found, 4 denied, 5 precondition, 6 unavailable, 7 corrupt, 8 local fault."
+    ),
+)
+@click.version_option(__version__, prog_name="shoal", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Shoal: a distributed file store. `shoal VERB --help` tells more of each."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line. Returns the exit status; all that went wrong was told on standard error in one line.
+
+    A bug, which is everything that nobody foresaw, is raised: the interpreter then tells it by `_tell_bug`.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    is_debug = "--debug" in words[: words.index("--") if "--" in words else None]
+    try:
+        return _run(words)
+    except click.ClickException as error:
+        return _tell_usage(error)
+    except (ShoalError, OSError) as error:
+        if is_debug:
+            traceback.print_exc()
+        return _tell(error)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return ExitCode.INTERRUPTED
+    except BaseException:
+        if not is_debug:
+            sys.excepthook = _tell_bug
+        raise
+
+
+def _run(words: list[str]) -> int:
+    """What `cli.main` does, with none of its own ways to end the process."""
+    try:
+        with cli.make_context("shoal", words) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    sys.stdout.flush()
+    return ExitCode.DONE
+
+
+def _tell_usage(error: click.ClickException) -> ExitCode:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return ExitCode.USAGE
+    context = getattr(error, "ctx", None)
+    where = f" (see `{context.command_path} --help`)" if context else ""
+    _say(f"{error.format_message()}{where}")
+    return ExitCode.USAGE
+
+
+def _tell(error: ShoalError | OSError) -> ExitCode:
+    match error:
+        case BrokenPipeError():
+            # The interpreter flushes standard output once more at its end, and must find somebody who takes it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ExitCode.OUTPUT_CLOSED
+        case OSError():
+            _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+            return ExitCode.LOCAL_FAULT
+        case _:
+            _say(error.sentence)
+            return exit_code(error)
+
+
+def _tell_bug(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    _say(f"this is a bug: {kind.__name__}: {error} (add --debug to see where it happened)")
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"shoal: {' '.join(sentence.split())}\n")

@@ -41,8 +41,6 @@ def connect(place: DatabasePlace) -> apsw.Connection:
     connection = _open(place, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     # Closing must never write: after a failed sync nothing may touch the file again.
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    if not place.shared_memory:
-        connection.pragma("locking_mode", "exclusive")
     connection.pragma("synchronous", "full")
     connection.pragma("foreign_keys", True)
     return connection
@@ -78,6 +76,8 @@ def _open(place: DatabasePlace, flags: int) -> apsw.Connection:
     if place.has_page_checksums:
         _register_page_checksums()
     connection = apsw.Connection(place.path, flags=flags, vfs=place.vfs or _CHECKSUM_VFS)
+    if not place.shared_memory:  # first: without it, what reads the schema wants shared memory for the log
+        connection.pragma("locking_mode", "exclusive")
     connection.pragma("trusted_schema", False)
     connection.pragma("cell_size_check", True)
     connection.pragma("mmap_size", 0)

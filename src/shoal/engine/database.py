@@ -96,6 +96,15 @@ class CatalogDatabase:
             self._writer.close()
 
 
+def gone(path: str) -> CorruptionError:
+    """The error for a witness without its database."""
+    return CorruptionError(
+        f"the catalog {path} is gone, though its commit witness is there: put it back or restore it from a backup; "
+        "nothing was changed",
+        path=path,
+    )
+
+
 def open_database(place: DatabasePlace, new_catalog: bytes | None) -> CatalogDatabase:
     """Open the file; one that is empty or absent becomes the catalog `new_catalog`. Nothing is checkpointed.
 
@@ -106,11 +115,7 @@ def open_database(place: DatabasePlace, new_catalog: bytes | None) -> CatalogDat
         writer = connect(place)
         if _is_empty(writer):
             if new_catalog is None:
-                raise CorruptionError(
-                    f"the catalog {place.path} is gone, though commits to it were witnessed: put it back or restore it "
-                    "from a backup; nothing was changed",
-                    path=place.path,
-                )
+                raise gone(place.path)
             _create(writer, place, new_catalog)
             writer.close()  # page checksums of a new file work from the next opening on
             writer = connect(place)

@@ -10,7 +10,8 @@ from shoal.base.errors import AlreadyExists, ChecksumMismatch, DiskFailed, Invar
 LIBRARY_ERRORS = (apsw.Error, UnicodeDecodeError)
 """What APSW raises of itself; the second when rot makes text of a blob."""
 
-_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.TooBigError, UnicodeDecodeError)
+# Statements never change, so one that does not fit the schema (SQLError) has met a damaged schema or header.
+_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.TooBigError, UnicodeDecodeError)
 _DAMAGE_CODES = frozenset({apsw.SQLITE_IOERR_DATA, apsw.SQLITE_IOERR_CORRUPTFS, apsw.SQLITE_IOERR_SHORT_READ})
 _DISK = (apsw.IOError, apsw.FullError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.NoLFSError)
 _HELD = (apsw.BusyError, apsw.LockedError)

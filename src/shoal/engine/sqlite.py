@@ -16,7 +16,7 @@ from shoal.base.errors import DiskFailed, OutcomeUnknown, ShoalError, TransientE
 from shoal.base.units import MIB
 from shoal.engine.catalog_state import CATALOG_BYTES, CatalogState
 from shoal.engine.connection import DatabasePlace
-from shoal.engine.database import CatalogDatabase, open_database
+from shoal.engine.database import CatalogDatabase, gone, open_database
 from shoal.engine.hybrid_clock import HybridClock
 from shoal.engine.overlay import Layer, OverlayTx
 from shoal.engine.witness import CommitWitness, confirm, open_witness, read_witness
@@ -139,7 +139,7 @@ class SqliteEngine:
         except ShoalError as exc:
             cause = exc
             self._stop(lambda: DiskFailed("the metadata engine has failed", cause=str(cause)))
-            self._log.error("engine_failed", cause=str(exc), **exc.facts)
+            self._log.error("engine_failed", error=type(exc).__name__, sentence=exc.sentence, facts=exc.facts)
             raise
         finally:
             self._stop(lambda: OutcomeUnknown("the metadata engine was stopped"))
@@ -246,6 +246,8 @@ async def open_sqlite_engine(
         if await env.disk.exists(file):  # what a failed sync left in the page cache is not on the disk
             await env.disk.drop_cache(file)
     witness = await read_witness(env.disk, witness_path)
+    if witness and not await env.disk.exists(name):
+        raise gone(path)
     new_catalog = None if witness else env.secrets.token(CATALOG_BYTES)
     place = DatabasePlace(path, vfs, shared_memory)
     database = await run_blocking(lambda: open_database(place, new_catalog))

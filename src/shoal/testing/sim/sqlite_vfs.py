@@ -6,30 +6,23 @@ What SQLite does on Unix is done here too: the first sync of a new journal or lo
 SQLite draws the salts of its log from a generator of its own: their bytes differ between runs, the operations do not.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import TracebackType
+from collections.abc import Callable
+from typing import TypeVar
 
 import apsw
 
-from shoal.base.errors import NotFound, ShoalError, StorageFull, check
+from shoal.base.env import Env
+from shoal.base.errors import ShoalError, StorageFull, check
+from shoal.engine.sqlite import SqliteEngine, open_sqlite_engine
+from shoal.ports.log import Log
 from shoal.testing.sim.disk import PowerCut, SimDisk
 from shoal.wiring.env.paths import parent_path
+
+T = TypeVar("T")
 
 _SECTOR_BYTES = 512
 _JULIAN_DAY_MS = 212_000_000_000_000
 _SYNCED_WITH_NAME = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_SUPER_JOURNAL
-
-
-@contextmanager
-def _as_sqlite() -> Iterator[None]:
-    """Errors of the disk as those of a file system; a power cut passes as it is."""
-    try:
-        yield
-    except StorageFull as exc:
-        raise apsw.FullError(str(exc)) from exc
-    except ShoalError as exc:
-        raise apsw.IOError(str(exc)) from exc
 
 
 class SimVfs(apsw.VFS):
@@ -39,42 +32,46 @@ class SimVfs(apsw.VFS):
         taken = apsw.vfs_names()
         self.name = next(name for number in range(len(taken) + 1) if (name := f"sim-{number}") not in taken)
         self.disk = disk
+        self._generation = disk.generation
+        self._is_lost = False
         super().__init__(self.name, base="")
 
-    def excepthook(
-        self,
-        etype: type[BaseException] | None,
-        evalue: BaseException | None,
-        etraceback: TracebackType | None,
-    ) -> bool:
-        """Take the errors that nobody is left for: a connection was dropped after a crash and lets go of its files."""
-        return True
+    def perform(self, call: Callable[[], T], *, lost: T) -> T:
+        """`call()`, its errors turned into those of a file system. The first power cut passes as it is.
+
+        After that, or a crash, everything gives `lost`: SQLite cleans up behind an error, and a second exception would
+        have nobody to take it. What SQLite believes from then on reaches no disk and no caller.
+        """
+        if self._is_lost or self._generation != self.disk.generation:
+            return lost
+        try:
+            return call()
+        except PowerCut:
+            self._is_lost = True
+            raise
+        except StorageFull as exc:
+            raise apsw.FullError(str(exc)) from exc
+        except ShoalError as exc:
+            raise apsw.IOError(str(exc)) from exc
 
     def xOpen(self, name: "str | apsw.URIFilename | None", flags: list[int]) -> apsw.VFSFile:
-        path = name.filename() if isinstance(name, apsw.URIFilename) else name
+        path = name.filename() if isinstance(name, apsw.URIFilename) else name or ""
         check(path, "temporary files are not simulated")
-        with _as_sqlite():
-            if flags[0] & apsw.SQLITE_OPEN_CREATE:
-                is_new = not self.disk.exists_now(str(path))
-                self.disk.create_now(str(path))
-            elif self.disk.exists_now(str(path)):
-                is_new = False
-            else:
-                raise apsw.CantOpenError(str(path))
+        is_new = not self.perform(lambda: self.disk.exists_now(path), lost=True)
+        if is_new and not flags[0] & apsw.SQLITE_OPEN_CREATE:
+            raise apsw.CantOpenError(path)
+        if is_new:
+            self.perform(lambda: self.disk.create_now(path), lost=None)
         flags[1] = flags[0]
-        return _SimVfsFile(self.disk, str(path), syncs_name=is_new and bool(flags[0] & _SYNCED_WITH_NAME))
+        return _SimVfsFile(self, path, syncs_name=is_new and bool(flags[0] & _SYNCED_WITH_NAME))
 
     def xAccess(self, pathname: str, flags: int) -> bool:
-        return self.disk.exists_now(pathname)
+        return self.perform(lambda: self.disk.exists_now(pathname), lost=False)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:
-        try:
-            with _as_sqlite():
-                self.disk.unlink_now(filename, sync_dir=syncdir)
-        except apsw.IOError as exc:
-            if isinstance(exc.__cause__, NotFound):
-                raise apsw.exception_for(apsw.SQLITE_IOERR_DELETE_NOENT) from exc
-            raise
+        if not self.perform(lambda: self.disk.exists_now(filename), lost=True):
+            raise apsw.exception_for(apsw.SQLITE_IOERR_DELETE_NOENT)
+        self.perform(lambda: self.disk.unlink_now(filename, sync_dir=syncdir), lost=None)
 
     def xFullPathname(self, name: str) -> str:
         return name
@@ -90,43 +87,31 @@ class SimVfs(apsw.VFS):
 
 
 class _SimVfsFile(apsw.VFSFile):
-    """One open file; after a crash of its machine every call is a power cut."""
+    """One open file. There is nothing to lock: one connection has it."""
 
-    def __init__(self, disk: SimDisk, path: str, *, syncs_name: bool) -> None:
-        self._disk = disk
+    def __init__(self, vfs: SimVfs, path: str, *, syncs_name: bool) -> None:
+        self._vfs = vfs
+        self._disk = vfs.disk
         self._path = path
         self._syncs_name = syncs_name
-        self._generation = disk.generation
-
-    @contextmanager
-    def _call(self) -> Iterator[SimDisk]:
-        if self._generation != self._disk.generation:
-            raise PowerCut("the machine of this file has crashed")
-        with _as_sqlite():
-            yield self._disk
 
     def xRead(self, amount: int, offset: int) -> bytes:
-        with self._call() as disk:
-            return disk.read_now(self._path, offset, amount)
+        return self._vfs.perform(lambda: self._disk.read_now(self._path, offset, amount), lost=b"")
 
     def xWrite(self, data: bytes, offset: int) -> None:
-        with self._call() as disk:
-            disk.write_now(self._path, offset, data)
+        self._vfs.perform(lambda: self._disk.write_now(self._path, offset, data), lost=None)
 
     def xTruncate(self, newsize: int) -> None:
-        with self._call() as disk:
-            disk.truncate_now(self._path, newsize)
+        self._vfs.perform(lambda: self._disk.truncate_now(self._path, newsize), lost=None)
 
     def xSync(self, flags: int) -> None:
-        with self._call() as disk:
-            disk.sync_now(self._path)
-            if self._syncs_name:
-                disk.sync_dir_now(parent_path(self._path))
-                self._syncs_name = False
+        self._vfs.perform(lambda: self._disk.sync_now(self._path), lost=None)
+        if self._syncs_name:
+            self._vfs.perform(lambda: self._disk.sync_dir_now(parent_path(self._path)), lost=None)
+            self._syncs_name = False
 
     def xFileSize(self) -> int:
-        with self._call() as disk:
-            return disk.size_now(self._path)
+        return self._vfs.perform(lambda: self._disk.size_now(self._path), lost=0)
 
     def xLock(self, level: int) -> None:
         pass
@@ -148,3 +133,20 @@ class _SimVfsFile(apsw.VFSFile):
 
     def xClose(self) -> None:
         pass
+
+
+async def open_sim_engine(env: Env, disk: SimDisk, *, name: str, log: Log) -> SqliteEngine:
+    """The SQLite engine on the file `name` of a simulated disk; commits happen on the spot.
+
+    Raises: as `open_sqlite_engine`.
+    """
+    vfs, generation = SimVfs(disk), disk.generation
+
+    async def on_the_spot(call: Callable[[], T]) -> T:
+        result = call()
+        disk.require_power(generation)  # a commit that SQLite believes in after a crash did not happen
+        return result
+
+    return await open_sqlite_engine(
+        env, name=name, path=name, vfs=vfs.name, shared_memory=False, run_blocking=on_the_spot, log=log
+    )

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from shoal.base.env import Clock
 from shoal.base.ids import Address
-from shoal.coordinator import Coordinator, CoordinatorSettings
+from shoal.client.one_error import one_error
+from shoal.coordinator.coordinator import Coordinator, open_coordinator
+from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.core.trust.signing import Credential
 from shoal.engine.sqlite import open_sqlite_engine
@@ -72,25 +75,35 @@ async def running_coordinator(process: CoordinatorProcess, log: Log) -> AsyncIte
         run_blocking=run_blocking,
         log=log,
     )
-    coordinator = Coordinator(
-        env,
-        engine,
-        keys=ClusterKeys(secret_of(join)),
-        keyring=OneKey(credential),
-        settings=CoordinatorSettings(cluster_id=join.cluster_id, cluster=process.cluster),
-        log=log,
-    )
-    await coordinator.open()
-    listening = await HttpListener(env.clock, process.link, log).listen(process.listen, coordinator.handle)
-    address = process.advertise or listening.address
-    write_endpoints(process.data, [address])
+    async with one_error(), asyncio.TaskGroup() as group:
+        group.create_task(engine.run(), name="engine")
+        try:
+            coordinator = await open_coordinator(
+                env,
+                engine,
+                keys=ClusterKeys(secret_of(join)),
+                keyring=OneKey(credential),
+                settings=CoordinatorSettings(cluster_id=join.cluster_id, cluster=process.cluster),
+                log=log,
+            )
+            async with _listening(process, coordinator, env.clock, log) as address:
+                write_endpoints(process.data, [address])
+                yield RunningCoordinator(coordinator, address)
+        finally:
+            await asyncio.shield(engine.close())
+            writer.close()
+            lock.release()
+
+
+@asynccontextmanager
+async def _listening(
+    process: CoordinatorProcess, coordinator: Coordinator, clock: Clock, log: Log
+) -> AsyncIterator[Address]:
+    listening = await HttpListener(clock, process.link, log).listen(process.listen, coordinator.handle)
     try:
-        yield RunningCoordinator(coordinator, address)
+        yield process.advertise or listening.address
     finally:
         await asyncio.shield(listening.close(grace_ns=_GRACE_NS))
-        await asyncio.shield(engine.close())
-        writer.close()
-        lock.release()
 
 
 @dataclass(frozen=True, slots=True)

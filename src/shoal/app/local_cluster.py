@@ -1,0 +1,122 @@
+"""A whole cluster on this machine: one coordinator and some nodes, as supervised processes under one directory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from shoal.app.supervisor import Child, Supervisor
+from shoal.base.errors import DeadlineExceeded, InvalidArgument, LocalFault, TransientError
+from shoal.base.ids import Address
+from shoal.client.one_error import one_error
+from shoal.model.cluster import NodeState
+from shoal.model.messages.status import ClusterStatus
+from shoal.ports.log import Log
+from shoal.wiring.cluster_files import JOIN
+from shoal.wiring.connect import find_cluster, open_client
+
+DEFAULT_PORT_BASE = 9100
+_NODE_PORTS_FROM = 100
+_NODES_MAX = 64
+_READY_S = 60.0
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCluster:
+    """What `shoal up` was asked for. `port_base` 0 takes free ports; `replicas` 0 is auto."""
+
+    data: Path
+    nodes: int = 1
+    replicas: int = 0
+    port_base: int = DEFAULT_PORT_BASE
+    coordinator_options: Sequence[str] = ()
+    node_options: Sequence[str] = ()
+    is_debug: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.nodes <= _NODES_MAX:
+            raise InvalidArgument(f"--nodes is 1 to {_NODES_MAX}", got=self.nodes)
+        if self.port_base and not 1024 <= self.port_base <= 65535 - _NODE_PORTS_FROM - _NODES_MAX:
+            raise InvalidArgument("--port-base is 0 (free ports) or 1024 to 65371", got=self.port_base)
+
+    def _listen(self, offset: int) -> str:
+        return f"127.0.0.1:{self.port_base + offset if self.port_base else 0}"
+
+    def coordinator(self) -> Child:
+        """The coordinator's process; a later start listens where the first one did."""
+        child = Child("coordinator", lambda: self._coordinator_arguments(child))
+        return child
+
+    def _coordinator_arguments(self, child: Child) -> list[str]:
+        listen = child.address or self._listen(0)
+        replicas = str(self.replicas) if self.replicas else "auto"
+        debug = ["--debug"] if self.is_debug else []
+        return ["coordinator", "--data", str(self.data), "--listen", listen, "--replicas", replicas, *debug,
+                *self.coordinator_options]  # fmt: skip
+
+    def node(self, number: int, coordinator: Child) -> Child:
+        """The process of node `number`, counted from 1."""
+        child = Child(f"node-{number}", lambda: self._node_arguments(number, child, coordinator))
+        return child
+
+    def _node_arguments(self, number: int, child: Child, coordinator: Child) -> list[str]:
+        listen = child.address or self._listen(_NODE_PORTS_FROM + number)
+        debug = ["--debug"] if self.is_debug else []
+        return ["node", "--join", str(self.data / JOIN), "--coordinator", str(coordinator.address),
+                "--data", str(self.data / f"node-{number}"), "--name", f"node-{number}", "--listen", listen, *debug,
+                *self.node_options]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCluster:
+    """A cluster whose members have all registered."""
+
+    settings: LocalCluster
+    supervisor: Supervisor
+    endpoint: Address
+
+    def child(self, name: str) -> Child:
+        """The process called `coordinator` or `node-<n>`."""
+        return self.supervisor.children[name]
+
+
+@asynccontextmanager
+async def running_cluster(settings: LocalCluster, log: Log) -> AsyncIterator[RunningCluster]:
+    """Start everything and wait until all nodes have registered; stop everything at the end.
+
+    Raises: LocalFault if a process refuses to start (it has told why), DeadlineExceeded.
+    """
+    supervisor = Supervisor(log)
+    async with one_error(), asyncio.TaskGroup() as group:
+        coordinator = settings.coordinator()
+        await supervisor.start([coordinator], group)
+        nodes = [settings.node(number, coordinator) for number in range(1, settings.nodes + 1)]
+        await supervisor.start(nodes, group)
+        await _registered(settings, log)
+        if coordinator.address is None:
+            raise LocalFault("the coordinator has no address")
+        try:
+            yield RunningCluster(settings, supervisor, coordinator.address)
+        finally:
+            supervisor.stop()
+
+
+async def _registered(settings: LocalCluster, log: Log) -> None:
+    """Wait until as many nodes are up as there should be."""
+    give_up = asyncio.get_running_loop().time() + _READY_S
+    async with open_client(find_cluster(data=settings.data), log=log) as client:
+        while asyncio.get_running_loop().time() < give_up:
+            try:
+                if up_count(await client.status()) >= settings.nodes:
+                    return
+            except TransientError as exc:
+                log.debug("cluster_not_ready", why=exc.sentence)
+            await asyncio.sleep(_POLL_S)
+    raise DeadlineExceeded(f"not all of {settings.nodes} nodes registered within {_READY_S:.0f} s")
+
+
+def up_count(status: ClusterStatus) -> int:
+    """Members that are up."""
+    return sum(node.state is NodeState.UP for node in status.map.nodes)

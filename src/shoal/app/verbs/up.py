@@ -1,0 +1,73 @@
+"""`shoal up`: a cluster on this machine."""
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
+import click
+
+from shoal.app.local_cluster import DEFAULT_PORT_BASE, LocalCluster, RunningCluster, running_cluster
+from shoal.app.verbs.coordinator import parse_replicas
+from shoal.wiring.cluster_files import CREDENTIALS
+from shoal.wiring.connect import DEFAULT_DATA
+from shoal.wiring.log import Level, StreamLog
+
+
+@click.command(epilog="Example: shoal up --nodes 3, then in another terminal: shoal put photo.jpg")
+@click.option("--nodes", default=1, show_default=True, help="How many nodes.")
+@click.option("--data", type=click.Path(path_type=Path), envvar="SHOAL_DATA", default=DEFAULT_DATA, show_default=True,
+              help="Where everything is kept.")  # fmt: skip
+@click.option("--replicas", default="auto", show_default=True, help="Copies of each chunk: auto, or a number.")
+@click.option("--port-base", default=DEFAULT_PORT_BASE, show_default=True,
+              help="Control port; node n listens 100 + n above it. 0 takes free ports.")  # fmt: skip
+@click.option("--volatile", is_flag=True, help="Keep replicas in memory only: a restart loses everything.")
+@click.option("--debug", is_flag=True, help="Log everything.")
+def command(nodes: int, data: Path, replicas: str, port_base: int, *, volatile: bool, debug: bool) -> None:
+    """Start a cluster on this machine and keep it running; Ctrl-C stops it.
+
+    One coordinator and some nodes, each a process of its own, all on 127.0.0.1. After a crash of any of them, or of
+    all, the same directory starts again with everything that was acknowledged.
+    """
+    settings = LocalCluster(
+        data=data.absolute(),
+        nodes=nodes,
+        replicas=parse_replicas(replicas),
+        port_base=port_base,
+        coordinator_options=("--volatile",) if volatile else (),
+        node_options=("--store", "memory") if volatile else (),
+        is_debug=debug,
+    )
+    log = StreamLog(level=Level.DEBUG if debug else Level.INFO)
+    asyncio.run(_up(settings, log))
+
+
+async def _up(settings: LocalCluster, log: StreamLog) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+
+    def stop() -> None:
+        if stopped.is_set() and main is not None:
+            main.cancel()
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    starting = loop.create_task(stopped.wait(), name="stop-signal")
+    with contextlib.suppress(asyncio.CancelledError):
+        async with running_cluster(settings, log) as cluster:
+            _tell(cluster)
+            await starting
+    starting.cancel()
+
+
+def _tell(cluster: RunningCluster) -> None:
+    data = cluster.settings.data
+    click.echo(f"shoal is up: {cluster.settings.nodes} node{'s' if cluster.settings.nodes > 1 else ''}, data in {data}")
+    click.echo(f"  control      {cluster.endpoint}")
+    for name, child in cluster.supervisor.children.items():
+        if name != "coordinator":
+            click.echo(f"  {name:<12} {child.address}")
+    click.echo(f"  credentials  {data / CREDENTIALS}")
+    click.echo(f"try: shoal put FILE --data {data}   (Ctrl-C stops the cluster)")

@@ -1,7 +1,7 @@
 """What tests of HTTP links share: a listener for a while, a raw peer that speaks any bytes, a log that remembers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -159,6 +159,13 @@ async def echo(request: IncomingRequest) -> Reply:
     """Answer what came."""
     body = await request.body.read_all(1 << 20)
     return Reply(200, {"x-target": request.target, "x-method": request.method}, body)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that has no event."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
 
 
 async def all_of(next_frame: Any) -> bytes:

@@ -1,8 +1,8 @@
 """One HTTP/1.1 connection, the part that both sides share: bytes to messages, and what the peer can take.
 
 Reading is a small machine fed by the transport. Bytes go to the frame of the body that is arriving, or else to
-`_inbox`, where the end of the next head is looked for only while somebody waits for a message: so at most one receive
-buffer of a pipelined request is held, and then the socket is left alone (pipelining depth 1).
+`_inbox`, where the end of the next head is looked for only while somebody waits for a message: so at most two receive
+buffers of pipelined requests are held, and then the socket is left alone (pipelining depth 1).
 """
 
 import asyncio
@@ -149,7 +149,7 @@ class Connection(asyncio.BufferedProtocol, Generic[H]):
         """
         check(self._receiver is None, "two receivers on one connection")
         receiver = self._receiver = self._loop.create_future()
-        if self._inbox:
+        if self._inbox and not self._is_deaf:
             self._collect()
         if self.is_ended:
             self._hand_over(None)

@@ -91,5 +91,5 @@ class HttpListening:
         for connection, task in running.items():
             connection.cut()
             task.cancel()
-        await asyncio.gather(*running.values(), *(connection.lost for connection in running), return_exceptions=True)
+        await asyncio.gather(*running.values(), return_exceptions=True)
         await self._server.wait_closed()

@@ -100,8 +100,15 @@ class ServerConnection(Connection[RequestHead]):
             pass  # nobody is left to tell
         finally:
             self._alarm.cancel()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        """Stay with the host until the socket is closed, so that nothing is left open when the host is."""
+        try:
             if not self.is_closing:
                 self.cut()
+            await asyncio.shield(self.lost)
+        finally:
             self._host.dismiss(self)
 
     async def _serve_next(self) -> bool:

@@ -122,9 +122,9 @@ def test_a_head_may_reach_every_limit_but_not_pass_it() -> None:
 )
 def test_a_head_without_an_end_is_refused_as_soon_as_it_is_lost(raw: bytes, status: int) -> None:
     statuses = []
-    for end in range(1, len(raw) + 1):
+    for end in range(len(raw) % 7 or 7, len(raw) + 1, 7):
         try:
-            check_partial(bytearray(raw[:end]), end - 1, LIMITS)
+            check_partial(bytearray(raw[:end]), max(0, end - 7), LIMITS)
         except HeadRefused as refused:
             statuses.append(refused.status)
     assert statuses[:1] == [status]

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal.base.errors import InvalidArgument, InvariantBroken, OutcomeUnknown
@@ -78,9 +78,10 @@ async def _next(body: Body) -> bytes:
 @given(
     size=st.integers(1, 3 * FRAME_BYTES),
     seed=st.integers(0, 70_000),
-    cuts=st.lists(st.integers(1, FRAME_BYTES), min_size=1, max_size=5),
+    cuts=st.lists(st.integers(1, 40), min_size=1, max_size=5),
     eager=st.booleans(),
 )
+@settings(max_examples=40, deadline=None)
 def test_every_byte_arrives_once_and_in_order(size: int, seed: int, cuts: list[int], eager: bool) -> None:
     async def run() -> None:
         data = (b"0123456789abcdef" * (size // 16 + 1))[:size]
@@ -93,7 +94,7 @@ def test_every_byte_arrives_once_and_in_order(size: int, seed: int, cuts: list[i
             if flow.is_paused or (eager and turn % 2):
                 got += await body.next_frame()
             if not flow.is_paused and body.missing:
-                sent += feed(body, data[sent : sent + cuts[turn % len(cuts)]])
+                sent += feed(body, data[sent : sent + 1 + size // 40 * cuts[turn % len(cuts)]])
             turn += 1
         got += await all_of(body.next_frame)
         assert bytes(got) == data

@@ -174,6 +174,32 @@ def test_limit_holds_and_may_only_shrink(found: list[Finding], limits: tidy.Limi
     assert (tidy.judge(found, limits) == []) is is_tidy
 
 
+def test_shrinking_removes_and_lowers_and_never_adds() -> None:
+    text = f"""# Words.
+
+[module_lines]
+"{LONG.place}" = 701
+"src/shoal/gone.py" = 900
+
+[clock]
+"{LONG.place}" = "a reason"
+"""
+
+    assert tidy.shrink(text, [LONG, SLEEPY]) == text.replace("701", "700").replace(
+        '"src/shoal/gone.py" = 900\n', ""
+    ).replace(f'"{LONG.place}" = "a reason"\n', "")
+
+
+def test_size_over_its_limit_is_not_raised_by_shrinking() -> None:
+    text = f'[module_lines]\n"{LONG.place}" = 650\n'
+
+    assert tidy.shrink(text, [LONG]) == text
+
+
+def test_owed_test_is_let_through(tmp_path: Path) -> None:
+    assert tidy.absent_suites({"mirror": {ROLE: tidy.OWED}}, tmp_path) == []
+
+
 def test_covering_suite_must_exist(tmp_path: Path) -> None:
     limits = {"mirror": {ROLE: "tests/contract/test_x.py"}}
 

@@ -34,12 +34,17 @@ class LocalCluster:
     coordinator_options: Sequence[str] = ()
     node_options: Sequence[str] = ()
     is_debug: bool = False
+    is_quiet: bool = False
+    """Children log errors only."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.nodes <= _NODES_MAX:
             raise InvalidArgument(f"--nodes is 1 to {_NODES_MAX}", got=self.nodes)
         if self.port_base and not 1024 <= self.port_base <= 65535 - _NODE_PORTS_FROM - _NODES_MAX:
             raise InvalidArgument("--port-base is 0 (free ports) or 1024 to 65371", got=self.port_base)
+
+    def _verbosity(self) -> list[str]:
+        return ["--debug"] if self.is_debug else ["--quiet"] if self.is_quiet else []
 
     def _listen(self, offset: int) -> str:
         return f"127.0.0.1:{self.port_base + offset if self.port_base else 0}"
@@ -52,8 +57,8 @@ class LocalCluster:
     def _coordinator_arguments(self, child: Child) -> list[str]:
         listen = child.address or self._listen(0)
         replicas = str(self.replicas) if self.replicas else "auto"
-        debug = ["--debug"] if self.is_debug else []
-        return ["coordinator", "--data", str(self.data), "--listen", listen, "--replicas", replicas, *debug,
+        verbosity = self._verbosity()
+        return ["coordinator", "--data", str(self.data), "--listen", listen, "--replicas", replicas, *verbosity,
                 *self.coordinator_options]  # fmt: skip
 
     def node(self, number: int, coordinator: Child) -> Child:
@@ -63,9 +68,9 @@ class LocalCluster:
 
     def _node_arguments(self, number: int, child: Child, coordinator: Child) -> list[str]:
         listen = child.address or self._listen(_NODE_PORTS_FROM + number)
-        debug = ["--debug"] if self.is_debug else []
+        verbosity = self._verbosity()
         return ["node", "--join", str(self.data / JOIN), "--coordinator", str(coordinator.address),
-                "--data", str(self.data / f"node-{number}"), "--name", f"node-{number}", "--listen", listen, *debug,
+                "--data", str(self.data / f"node-{number}"), "--name", f"node-{number}", "--listen", listen, *verbosity,
                 *self.node_options]  # fmt: skip
 
 

@@ -40,6 +40,10 @@ class Child:
     exit_code: int | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set whenever its process has ended."""
+    may_run: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared while somebody wants it to stay down."""
 
 
 class Supervisor:
@@ -54,9 +58,23 @@ class Supervisor:
         """Keep `children` running in tasks of `group`; returns when all are ready. Raises: as `wait_ready`."""
         for child in children:
             self.children[child.name] = child
+            child.may_run.set()
             self._keepers.append(group.create_task(self._keep(child), name=f"keep-{child.name}"))
         for child in children:
             await self.wait_ready(child)
+
+    async def kill(self, child: Child) -> None:
+        """SIGKILL, and leave it down until `resume`. Returns when the process is gone."""
+        child.may_run.clear()
+        child.gone.clear()
+        if child.pid is not None:
+            os.kill(child.pid, signal.SIGKILL)
+            await child.gone.wait()
+
+    async def resume(self, child: Child) -> None:
+        """Start a killed child again. Raises: as `wait_ready`."""
+        child.may_run.set()
+        await self.wait_ready(child)
 
     def stop(self) -> None:
         """End all children; their tasks end when they have."""
@@ -79,6 +97,7 @@ class Supervisor:
     async def _keep(self, child: Child) -> None:
         pause = _RESTART_FIRST_S
         while not child.is_given_up:
+            await child.may_run.wait()
             began = asyncio.get_running_loop().time()
             await self._run_once(child)
             if asyncio.get_running_loop().time() - began > _STEADY_S:
@@ -88,6 +107,8 @@ class Supervisor:
                 self._log.error("child_given_up", name=child.name, exit_code=child.exit_code)
                 child.ended.set()
                 return
+            if not child.may_run.is_set():
+                continue
             self._log.warning("child_restarted", name=child.name, exit_code=child.exit_code)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _RESTART_CEILING_S)
@@ -115,6 +136,7 @@ class Supervisor:
         )
         os.close(read_end)
         child.pid, child.starts = process.pid, child.starts + 1
+        child.gone.clear()
         try:
             await self._follow(child, process)
         finally:
@@ -122,6 +144,7 @@ class Supervisor:
             os.close(write_end)
             child.exit_code, child.pid = process.returncode, None
             child.ready.clear()
+            child.gone.set()
 
     async def _follow(self, child: Child, process: asyncio.subprocess.Process) -> None:
         """Read the ready line, then wait for the end."""

@@ -16,6 +16,11 @@ class Level(IntEnum):
     ERROR = 40
 
 
+def chosen_level(*, is_quiet: bool, is_debug: bool) -> Level:
+    """What --quiet and --debug ask for; debug wins."""
+    return Level.DEBUG if is_debug else Level.ERROR if is_quiet else Level.INFO
+
+
 class StreamLog:
     """I write events as lines. A line is written whole, so several processes may share a stream."""
 

@@ -1,20 +1,18 @@
-"""A user's bytes as sources and sinks: memory, files, streams."""
+"""A user's bytes as sources and sinks: memory and files. What comes once only is in `stream_source`."""
 
 import asyncio
+import contextlib
+import errno
 import os
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable
+import stat
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeVar
 
 from shoal.base.digests import Buffer
 from shoal.base.errors import DiskFailed, InvalidArgument, NotFound
-from shoal.base.units import KIB, MIB
 
-T = TypeVar("T")
-
-STREAM_MEMORY_MAX = 32 * MIB
-"""Bytes of a stream that are kept in memory until they are durable; more go to a temporary file."""
+_NAMES_TRIED = 1000
 
 
 class BytesSource:
@@ -41,124 +39,142 @@ class FileSource:
     """A regular file, read where it lies; `close` it afterwards."""
 
     def __init__(self, path: Path) -> None:
+        """Raises: NotFound, InvalidArgument if it cannot be read or is no regular file."""
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError as exc:
             raise NotFound(f"there is no file {path}") from exc
-        except OSError as exc:
-            raise InvalidArgument(f"{path} cannot be read: {exc.strerror}") from exc
+        except (OSError, ValueError) as exc:
+            raise InvalidArgument(f"{path} cannot be read: {_reason(exc)}") from exc
         self._path = path
-        self._size = os.fstat(self._descriptor).st_size
+        found = os.fstat(self._descriptor)
+        self._size = found.st_size
+        if not stat.S_ISREG(found.st_mode):
+            self.close()
+            raise InvalidArgument(f"{path} is {'a directory' if stat.S_ISDIR(found.st_mode) else 'not a regular file'}")
 
     @property
     def size(self) -> int:
+        """Bytes when it was opened: what is appended later is not read."""
         return self._size
 
     async def available(self, offset: int, want: int) -> int:
+        """See `Source.available`."""
         return max(0, min(want, self._size - offset))
 
     async def read_at(self, offset: int, length: int) -> Buffer:
-        frame = await _off_loop(lambda: os.pread(self._descriptor, length, offset))
+        """See `Source.read_at`. Raises: also DiskFailed."""
+        try:
+            frame: Buffer | None = _read_cached(self._descriptor, length, offset)
+            if frame is None:
+                frame = await asyncio.to_thread(os.pread, self._descriptor, length, offset)
+        except OSError as exc:
+            raise DiskFailed(f"reading {self._path} failed: {_reason(exc)}") from exc
         if len(frame) != length:
             raise InvalidArgument(f"{self._path} became shorter while it was read")
         return frame
 
     def release(self, below: int) -> None:
-        pass
+        """Nothing is kept."""
 
     def close(self) -> None:
+        """Close the file."""
         os.close(self._descriptor)
 
 
-class StreamSource:
-    """Bytes that come once, of unknown number: a pipe, an iterator. What is not released yet is kept, in memory while
-    it is little, else in a temporary file without a name."""
-
-    def __init__(self, frames: AsyncIterator[Buffer], *, memory_max: int = STREAM_MEMORY_MAX) -> None:
-        self._frames = frames
-        self._spool = tempfile.SpooledTemporaryFile(max_size=memory_max, mode="w+b")  # noqa: SIM115
-        self._spool_start = 0
-        self._end = 0
-        self._is_ended = False
-
-    @property
-    def size(self) -> int | None:
+def _read_cached(descriptor: int, length: int, offset: int) -> bytearray | None:
+    """The bytes, if all of them are in the page cache; else None. A hop to a thread costs more than the copy."""
+    if sys.platform != "linux":
         return None
-
-    async def available(self, offset: int, want: int) -> int:
-        while not self._is_ended and self._end < offset + want:
-            frame = await anext(self._frames, None)
-            if frame is None:
-                self._is_ended = True
-                break
-            self._spool.seek(self._end - self._spool_start)
-            self._spool.write(frame)
-            self._end += len(frame)
-        return max(0, min(want, self._end - offset))
-
-    async def read_at(self, offset: int, length: int) -> Buffer:
-        self._spool.seek(offset - self._spool_start)
-        return self._spool.read(length)
-
-    def release(self, below: int) -> None:
-        """Start a new spool once nothing of the old one is needed, or what is needed is little."""
-        keep = self._end - below
-        if below - self._spool_start < STREAM_MEMORY_MAX and keep:
-            return
-        self._spool.seek(below - self._spool_start)
-        rest = self._spool.read(keep)
-        self._spool.seek(0)
-        self._spool.truncate()
-        self._spool.write(rest)
-        self._spool_start = below
-
-    def close(self) -> None:
-        self._spool.close()
-
-
-async def frames_of(stream: BinaryIO, *, frame_bytes: int = 256 * KIB) -> AsyncIterator[Buffer]:
-    """What a binary stream gives, read off the loop, so that a slow pipe stops nobody."""
-    while frame := await asyncio.to_thread(stream.read, frame_bytes):
-        yield frame
-
-
-async def frames_from(pieces: Iterable[Buffer]) -> AsyncIterator[Buffer]:
-    """An ordinary iterator as an asynchronous one."""
-    for piece in pieces:
-        yield piece
+    frame = bytearray(length)
+    try:
+        count = os.preadv(descriptor, [frame], offset, os.RWF_NOWAIT)
+    except OSError:
+        return None  # not cached, or this file system cannot tell: an error that is one comes back from the real read
+    return frame if count == length else None
 
 
 class FileSink:
     """A new file that gets its name only when it is whole: until `commit` the user's file is as it was.
 
-    Raises: InvalidArgument if the directory cannot be written to; DiskFailed if the disk is full or fails.
+    Where the file system can, the file has no name at all until then: even a process that is killed leaves nothing.
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises: InvalidArgument if such a file cannot be there."""
         self._path = path
-        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._part: Path | None = None
         try:
-            self._descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        except OSError as exc:
-            raise InvalidArgument(f"cannot write to {path.parent}: {exc.strerror}") from exc
+            self._target = Path(os.path.realpath(path))
+            with contextlib.suppress(FileNotFoundError):
+                if not stat.S_ISREG(os.stat(self._target).st_mode):
+                    raise InvalidArgument(f"{path} exists and is not a regular file")
+            self._descriptor = self._open()
+        except (OSError, ValueError) as exc:
+            raise InvalidArgument(f"cannot write {path}: {_reason(exc)}") from exc
         self._is_open = True
 
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_CLOEXEC
+        if sys.platform == "linux":
+            try:
+                return os.open(self._target.parent, flags | os.O_TMPFILE, 0o666)
+            except OSError as exc:
+                if exc.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
+                    raise
+        for part in self._free_names():
+            with contextlib.suppress(FileExistsError):
+                descriptor = os.open(part, flags | os.O_CREAT | os.O_EXCL, 0o666)
+                self._part = part
+                return descriptor
+        raise FileExistsError(errno.EEXIST, "no name is free")
+
+    def _free_names(self) -> Iterator[Path]:
+        """Names beside the target, for what is not whole yet; some may be taken."""
+        for number in range(_NAMES_TRIED):
+            yield self._target.with_name(f".shoal-{os.getpid()}-{number}.part")
+
     async def write_at(self, offset: int, frame: Buffer) -> None:
+        """See `Sink.write_at`. Raises: DiskFailed."""
+        rest = memoryview(frame)
         try:
-            os.pwrite(self._descriptor, frame, offset)  # into the page cache: cheaper than a hop to a thread
+            while rest:
+                written = os.pwrite(self._descriptor, rest, offset)  # into the page cache: cheaper than a thread hop
+                offset += written
+                rest = rest[written:]
         except OSError as exc:
-            raise DiskFailed(f"writing {self._path} failed: {exc.strerror}") from exc
+            raise DiskFailed(f"writing {self._path} failed: {_reason(exc)}") from exc
 
     def commit(self) -> None:
-        """Give the file its name."""
+        """Give the file its name; what had it before is gone. Raises: DiskFailed; then everything is as it was."""
+        try:
+            if self._part is None:
+                self._part = self._linked()
+            os.replace(self._part, self._target)
+        except OSError as exc:
+            self.abandon()
+            raise DiskFailed(f"{self._path} cannot be put in its place: {_reason(exc)}") from exc
         self._close()
-        os.replace(self._part, self._path)
+
+    def _linked(self) -> Path:
+        """A name for the file that has none: only a file with a name can replace another."""
+        directory = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in self._free_names():
+                with contextlib.suppress(FileExistsError):
+                    # With a directory's descriptor Python calls linkat(2), which can follow the link in /proc.
+                    os.link(f"/proc/self/fd/{self._descriptor}", part.name, dst_dir_fd=directory, follow_symlinks=True)
+                    return part
+        finally:
+            os.close(directory)
+        raise FileExistsError(errno.EEXIST, "no name is free")
 
     def abandon(self) -> None:
-        """Remove what was written, unless it was committed."""
+        """Forget what was written, unless it was committed."""
         if self._is_open:
             self._close()
-            self._part.unlink(missing_ok=True)
+            if self._part is not None:
+                self._part.unlink(missing_ok=True)
 
     def _close(self) -> None:
         self._is_open = False
@@ -172,8 +188,10 @@ class BytesSink:
         self.content = bytearray(size)
 
     async def write_at(self, offset: int, frame: Buffer) -> None:
+        """See `Sink.write_at`."""
         self.content[offset : offset + len(frame)] = frame
 
 
-async def _off_loop(work: Callable[[], T]) -> T:
-    return await asyncio.to_thread(work)
+def _reason(error: OSError | ValueError) -> str:
+    """Of a path with a NUL comes a ValueError."""
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -15,7 +15,7 @@ from shoal.core.placement.selector import SELECTOR_NAMES
 from shoal.model.cluster import COPIES_MAX, ClusterSettings
 from shoal.wiring.connect import DEFAULT_DATA
 from shoal.wiring.coordinator import CoordinatorProcess, running_coordinator
-from shoal.wiring.log import Level, StreamLog
+from shoal.wiring.log import StreamLog, chosen_level
 
 
 def parse_replicas(text: str) -> int:
@@ -40,6 +40,7 @@ def parse_replicas(text: str) -> int:
               help="How nodes are chosen.")  # fmt: skip
 @click.option("--volatile", is_flag=True, help="Accept replicas of nodes that keep them in memory only.")
 @click.option("--insecure", is_flag=True, help="Allow a --listen beyond this machine, without TLS.")
+@click.option("--quiet", is_flag=True, help="Log errors only.")
 @click.option("--debug", is_flag=True, help="Log everything.")
 def command(
     data: Path,
@@ -51,6 +52,7 @@ def command(
     *,
     volatile: bool,
     insecure: bool,
+    quiet: bool,
     debug: bool,
 ) -> None:
     """Run a coordinator. Nodes join with the file DIR/join, users with DIR/credentials; both are made at the first
@@ -67,7 +69,7 @@ def command(
         advertise=Address(advertise) if advertise else None,
         cluster=cluster,
     )
-    log = StreamLog(level=Level.DEBUG if debug else Level.INFO).bind(process="coordinator")
+    log = StreamLog(level=chosen_level(is_quiet=quiet, is_debug=debug)).bind(process="coordinator")
     asyncio.run(run_until_stopped(lambda: _serve(process, log)))
 
 

@@ -15,7 +15,7 @@ from shoal.net.address import parse_address
 from shoal.node.settings import NodeSettings
 from shoal.store.settings import StoreSettings
 from shoal.wiring.cluster_files import JoinFile, read_json
-from shoal.wiring.log import Level, StreamLog
+from shoal.wiring.log import StreamLog, chosen_level
 from shoal.wiring.node import NodeProcess, running_node
 
 
@@ -33,6 +33,7 @@ from shoal.wiring.node import NodeProcess, running_node
 @click.option("--store", type=click.Choice(("disk", "memory")), default="disk", show_default=True,
               help="memory: a restart loses everything.")  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Allow a --listen beyond this machine, without TLS.")
+@click.option("--quiet", is_flag=True, help="Log errors only.")
 @click.option("--debug", is_flag=True, help="Log everything.")
 def command(
     join: Path,
@@ -46,6 +47,7 @@ def command(
     store: str,
     *,
     insecure: bool,
+    quiet: bool,
     debug: bool,
 ) -> None:
     """Run a node: it registers with the coordinator and keeps replicas in its directory."""
@@ -68,7 +70,7 @@ def command(
         store=StoreSettings(capacity_bytes=parse_size(capacity) if capacity else None),
         is_volatile=store == "memory",
     )
-    log = StreamLog(level=Level.DEBUG if debug else Level.INFO).bind(process=name or "node")
+    log = StreamLog(level=chosen_level(is_quiet=quiet, is_debug=debug)).bind(process=name or "node")
     asyncio.run(run_until_stopped(lambda: _serve(process, log)))
 
 

@@ -112,6 +112,7 @@ class CatalogBench:
         self._stamps = HybridClock(self.clock, WallNs(0))
         self._counter = 0
         self._sequence = 0
+        self.last_session = SessionId(0)
         self.tx(lambda tx: open_catalog(tx, cluster_id=CLUSTER_ID, settings=self.settings))
         self.members: dict[NodeId, NodeRecord] = {}
         for name in nodes:
@@ -145,7 +146,8 @@ class CatalogBench:
 
     def session(self, key_id: str = ALICE) -> SessionId:
         """A new session."""
-        return self.tx(lambda tx: open_session(tx, key_id)).session_id
+        self.last_session = self.tx(lambda tx: open_session(tx, key_id)).session_id
+        return self.last_session
 
     def next_sequence(self) -> int:
         """A fresh operation number."""

@@ -77,10 +77,10 @@ REAL_ENV = "wiring/env"
 
 BANS = (
     Ban("clock", CLOCKS, "env.clock", places=(REAL_ENV, "app/")),
-    Ban("randomness", DICE, "env.rng or env.secrets", places=(REAL_ENV,), pardoned=("random.Random",)),
-    Ban("randomness", ("random.Random",), "env.rng", places=(REAL_ENV, "testing/")),
+    Ban("randomness", DICE, "env.rng or env.secrets", places=(REAL_ENV, "app/"), pardoned=("random.Random",)),
+    Ban("randomness", ("random.Random",), "env.rng", places=(REAL_ENV, "app/", "testing/")),
     Ban("disk", FILES + PATH_METHODS, "env.disk", places=(REAL_ENV, "app/"), pardoned=("os.urandom",)),
-    Ban("threads", THREADS, "env.cpu", places=(REAL_ENV,)),
+    Ban("threads", THREADS, "env.cpu", places=(REAL_ENV, "app/")),
     Ban("processes", PROCESSES, "the supervisor in app", places=("app/",)),
     Ban("tasks", TASKS, "a TaskGroup, or a set of tasks that somebody owns"),
     Ban("wait_for", ("asyncio.wait_for",), "asyncio.timeout()"),

@@ -93,7 +93,9 @@ class SimBody:
         self._under_way += 1
 
     def arrive(self, frame: bytes) -> None:
-        """A frame has come."""
+        """A frame has come; an empty one is none."""
+        if not frame:
+            return
         self._frames.append(frame)
         self._missing -= len(frame)
         self._changed.set()

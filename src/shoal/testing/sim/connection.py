@@ -25,7 +25,7 @@ class Exchange:
         self.request_body = body
         self.reply_body: SimBody | None = None
         self.is_answered = False
-        """Set by the first handler to answer: of a duplicated request there are two."""
+        """Set by the server when it sends the reply."""
         self.is_sent = False
         """Set by the client after the last byte of the request."""
         self.is_last = False
@@ -46,15 +46,10 @@ class Exchange:
             raise ConnectionLost
         return self._reply
 
-    def claim(self) -> bool:
-        """Whether the caller is the first to answer."""
-        is_first, self.is_answered = not self.is_answered, True
-        return is_first
-
     def arrive(self, reply: IncomingReply, frame: bytes) -> None:
         """The head of the reply is there, with the first frame of its body or nothing."""
         self._reply = reply
-        if frame and self.reply_body is not None:
+        if self.reply_body is not None:
             self.reply_body.arrive(frame)
         self._changed.set()
 
@@ -99,7 +94,7 @@ class Wire(Protocol):
 class Server(Protocol):
     """Where requests arrive."""
 
-    def accept(self, connection: "SimConnection", exchange: Exchange, body: SimBody) -> None: ...
+    def accept(self, connection: "SimConnection", exchange: Exchange) -> None: ...
 
 
 @dataclass(slots=True)
@@ -142,19 +137,21 @@ class SimConnection:
         self.exchange = exchange
         if self.wire.strikes("lose_request"):
             self.sever()
-        self._post(self._up, HEAD_BYTES + len(frame), partial(self._arrive, exchange, exchange.request_body, frame))
+        self._post(self._up, HEAD_BYTES + len(frame), partial(self._arrive, exchange, frame, is_whole=is_whole))
+
+    def _arrive(self, exchange: Exchange, frame: bytes, *, is_whole: bool) -> None:
         if is_whole and self.wire.strikes("duplicate"):
-            again = partial(self._arrive_again, exchange, frame)
+            again = partial(self._arrive_again, exchange.request, frame)
             self.up.send(HEAD_BYTES + len(frame), again, delay_ns=self.wire.draw_delay_ns(), not_before_ns=0)
+        exchange.request_body.arrive(frame)
+        self.server.accept(self, exchange)
 
-    def _arrive(self, exchange: Exchange, body: SimBody, frame: bytes) -> None:
-        if frame:
-            body.arrive(frame)
-        self.server.accept(self, exchange, body)
-
-    def _arrive_again(self, exchange: Exchange, frame: bytes) -> None:
+    def _arrive_again(self, request: Request, frame: bytes) -> None:
+        """The second copy comes after the first, and its reply goes nowhere: the client asked once."""
         if self.wire.is_bound(self.server):
-            self._arrive(exchange, SimBody(exchange.request_body.length, patience_ns=SECOND), frame)
+            copy = Exchange(request, SimBody(len(frame), patience_ns=SECOND))
+            copy.request_body.arrive(frame)
+            self.server.accept(self, copy)
 
     async def put_request(self, frame: bytes) -> None:
         """Send the next frame of the request's body. Raises: ConnectionLost."""
@@ -163,7 +160,9 @@ class SimConnection:
 
     def answer(self, exchange: Exchange, reply: IncomingReply, *, body: SimBody, frame: bytes) -> None:
         """Send the head of a reply, with the first frame of its body or nothing."""
+        exchange.is_answered = True
         if exchange is not self.exchange:
+            body.lose_sender()
             return
         exchange.reply_body = body
         if not self._up.is_open:
@@ -199,6 +198,11 @@ class SimConnection:
         """The client is done with me; the server learns of it after what was sent before."""
         self._end_client()
         self._post(self._up, 0, self._end_server)
+
+    def close_after(self, exchange: Exchange) -> None:
+        """The server closes me because of `exchange`; because of a second copy of one it does not."""
+        if exchange is self.exchange:
+            self.close_server()
 
     def close_server(self) -> None:
         """The server is done with me; the client learns of it after what was sent before."""

@@ -59,42 +59,43 @@ class SimListening:
         """See `Listening.address`."""
         return self._address
 
-    def accept(self, connection: SimConnection, exchange: Exchange, body: SimBody) -> None:
+    def accept(self, connection: SimConnection, exchange: Exchange) -> None:
         """A request has arrived; its body may still be arriving."""
         if self._is_closed:
             connection.close_server()
             return
         context = self._context.copy()
-        serving = self._serve(connection, exchange, body)
+        serving = self._serve(connection, exchange)
         task = asyncio.get_running_loop().create_task(serving, name=f"serve {exchange.request.method}", context=context)
         self._serving[task] = connection
         task.add_done_callback(partial(self._ended, exchange), context=context)
 
-    async def _serve(self, connection: SimConnection, exchange: Exchange, body: SimBody) -> None:
-        asked = exchange.request
+    async def _serve(self, connection: SimConnection, exchange: Exchange) -> None:
+        asked, body = exchange.request, exchange.request_body
         request = IncomingRequest(asked.method, asked.target, dict(asked.headers), body, connection.peer)
         try:
             reply = await self._handler(request)
         except ShoalError:
             if not body.is_broken:
                 raise
-            connection.close_server()  # the sender left in the middle: the handler said so, and nobody would hear it
+            connection.close_after(
+                exchange
+            )  # the sender left in the middle: the handler said so, and nobody would hear it
             return
         try:
-            if exchange.claim():
-                await self._answer(connection, exchange, reply, keeps=body.is_read)
+            await self._answer(connection, exchange, reply)
         finally:
             await close_pieces(reply.body)
 
-    async def _answer(self, connection: SimConnection, exchange: Exchange, reply: Reply, *, keeps: bool) -> None:
-        exchange.is_last = not keeps
+    async def _answer(self, connection: SimConnection, exchange: Exchange, reply: Reply) -> None:
+        exchange.is_last = not exchange.request_body.is_read
         body = self._check(exchange, reply)
         try:
             await self._send(connection, exchange, reply, body=body)
         except (ConnectionLost, ShoalError):
             exchange.is_last = True
         if exchange.is_last:
-            connection.close_server()
+            connection.close_after(exchange)
 
     def _check(self, exchange: Exchange, reply: Reply) -> SimBody:
         """The body that the client will read. Raises: InvalidArgument for a reply that cannot be sent."""
@@ -123,17 +124,17 @@ class SimListening:
     def _ended(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
         connection = self._serving.pop(task)
         if task.cancelled():
-            connection.close_server()
+            connection.close_after(exchange)
             return
         bug = task.exception()
         if bug is None:
             return
         self._network.report_bug(bug)
-        if exchange.claim():
+        if not exchange.is_answered:
             body = SimBody(0, patience_ns=0)
             exchange.is_last = True
             connection.answer(exchange, IncomingReply(500, {}, body), body=body, frame=b"")
-        connection.close_server()
+        connection.close_after(exchange)
 
     async def close(self, *, grace_ns: int) -> None:
         """See `Listening.close`."""

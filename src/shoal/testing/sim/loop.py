@@ -68,6 +68,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._timers_cancelled = 0
         self._parked: dict[Process, list[AnyHandle]] = {}
         """What would be ready if its process were not paused."""
+        self._spawned: dict[asyncio.Task[Any], None] = {}
         self._remains: list[AnyHandle | SimTask[Any]] = []
         """Of crashed processes: kept, because collecting it would run their clean-up."""
         self._generator_owners: WeakKeyDictionary[AsyncGenerator[Any, Any], Process | None] = WeakKeyDictionary()
@@ -150,6 +151,10 @@ class SimLoop(asyncio.BaseEventLoop):
                 return
             where = origin.label
         self._fail(_unhandled(f"{context.get('message')} ({where})", context.get("exception")))
+
+    def fail(self, cause: BaseException, why: str) -> None:
+        """End the run after this step because of `cause`, which nobody else will raise."""
+        self._fail(_unhandled(why, cause))
 
     def _fail(self, failure: SimulationFailed) -> None:
         if not self._is_buried:
@@ -255,6 +260,13 @@ class SimLoop(asyncio.BaseEventLoop):
         if self._is_buried:
             coro.close()
         return SimTask(coro, loop=self, name=name, context=context or contextvars.copy_context())
+
+    def spawn(self, coro: Coroutine[Any, Any, T], *, name: str, context: contextvars.Context) -> SimTask[T]:
+        """Start a task that I own: whatever becomes of it, I keep it until it ends or I am closed."""
+        task = self.create_task(coro, name=name, context=context)
+        self._spawned[task] = None
+        task.add_done_callback(self._spawned.pop, context=context_of(None))
+        return task
 
     def create_future(self) -> SimFuture[Any]:
         """As asyncio has it."""

@@ -32,7 +32,7 @@ class NetworkSettings:
     """How long a body may stand still."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Partition:
     """Hosts that do not reach others; give it to `SimNetwork.heal`."""
 

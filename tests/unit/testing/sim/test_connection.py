@@ -5,10 +5,12 @@ import asyncio
 import pytest
 
 from shoal.base.errors import InvariantBroken
+from shoal.base.ids import Address
 from shoal.base.units import SECOND
 from shoal.ports.link import IncomingReply, Request
 from shoal.testing.sim.body import ConnectionLost, SimBody
 from shoal.testing.sim.connection import Exchange, SimConnection
+from shoal.testing.sim.network_faults import NetworkFaults
 from support.sim_network import Lab, in_lab
 
 
@@ -18,7 +20,7 @@ class Recorder:
     def __init__(self) -> None:
         self.arrived: list[Exchange] = []
 
-    def accept(self, connection: SimConnection, exchange: Exchange, body: SimBody) -> None:
+    def accept(self, connection: SimConnection, exchange: Exchange) -> None:
         self.arrived.append(exchange)
 
 
@@ -33,7 +35,6 @@ def asked() -> Exchange:
 
 def answer(connection: SimConnection, exchange: Exchange) -> None:
     body = SimBody(0, patience_ns=SECOND)
-    exchange.claim()
     connection.answer(exchange, IncomingReply(200, {}, body), body=body, frame=b"")
 
 
@@ -100,6 +101,20 @@ def test_nothing_arrives_on_a_lost_connection_not_even_what_was_under_way() -> N
     assert in_lab(main) == []
 
 
-def test_only_the_first_answer_counts() -> None:
-    exchange = asked()
-    assert [exchange.claim(), exchange.claim()] == [True, False]
+def test_a_second_copy_arrives_later_and_its_answer_goes_nowhere() -> None:
+    async def main(lab: Lab) -> tuple[int, bool, bool]:
+        server = Recorder()
+        connection, exchange = connected(lab, server), asked()
+        lab.network.bind("server", Address("server:1"), server)
+        lab.network.faults = NetworkFaults(duplicate=1)
+        connection.begin(exchange, b"", is_whole=True)
+        await asyncio.sleep(60)
+        original, copy = server.arrived
+        answer(connection, copy)
+        connection.close_after(copy)
+        await asyncio.sleep(1)
+        was_open = connection.is_open
+        answer(connection, original)
+        return (await exchange.reply()).status, original is exchange, was_open
+
+    assert in_lab(main) == (200, True, True)

@@ -1,0 +1,148 @@
+"""The nemesis: makes hosts and routes fail, one thing after the other, and mends everything when asked."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from shoal.base.units import MINUTE, SECOND
+from shoal.testing.sim.host import Host
+from shoal.testing.sim.network import Partition
+from shoal.testing.sim.process import context_of
+from shoal.testing.sim.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class NemesisSettings:
+    """How often, how long, how many. Mean durations in ns."""
+
+    calm_mean_ns: int = 2 * SECOND
+    """Between two blows."""
+    harm_mean_ns: int = 5 * SECOND
+    """How long one lasts: a host down or paused, a route blocked, a host slow."""
+    down_max: int = 1
+    """Hosts that may be down at the same time because of me."""
+    wall_step_max_ns: int = 10 * MINUTE
+    disk_operations_max: int = 50
+    """How far ahead a crash before a disk operation is planned."""
+
+
+class Nemesis:
+    """I harm `hosts` of a world. `strikes` goes on until it is cancelled; `mend` undoes what I did.
+
+    Each seed leaves out some kinds of harm, because what is left out lets other bugs show.
+    """
+
+    def __init__(self, world: World, hosts: Sequence[str], settings: NemesisSettings | None = None) -> None:
+        self._world = world
+        self._names = list(hosts)
+        self._settings = settings or NemesisSettings()
+        self._rng: Random = world.rng("nemesis")
+        self._partitions: dict[Partition, None] = {}
+        self._clogs: dict[tuple[str, str], None] = {}
+        kinds = (self.crash, self.crash_at_disk, self.pause, self.partition, self.clog, self.slow, self.step_wall)
+        self._kinds: list[Callable[[], None]] = [kind for kind in kinds if self._rng.random() < 0.6] or [self.crash]
+
+    async def strikes(self) -> None:
+        """One blow after the other, for ever."""
+        while True:
+            await asyncio.sleep(self._draw_ns(self._settings.calm_mean_ns) / SECOND)
+            self._rng.choice(self._kinds)()
+
+    def mend(self) -> None:
+        """Bring every host up, open every route, plan no more crashes. Pauses end by themselves."""
+        for partition in list(self._partitions):
+            self._heal(partition)
+        for route in list(self._clogs):
+            self._unclog(route)
+        for host in self._hosts():
+            self._world.network.slow(host.name, 1)
+            if host.is_crash_planned and host.is_running:
+                host.crash(power_loss=False)
+            if not host.is_running:
+                host.restart()
+
+    # Kinds of harm.
+
+    def crash(self) -> None:
+        """A host, with its power or without."""
+        host = self._victim()
+        if host is not None:
+            host.crash(power_loss=self._rng.random() < 0.5)
+            host.restart_after(self._draw_harm_ns())
+
+    def crash_at_disk(self) -> None:
+        """A host, just before one of its next disk operations."""
+        host = self._victim()
+        if host is not None:
+            number = self._rng.randint(1, self._settings.disk_operations_max)
+            host.crash_at_disk_operation(number, downtime_ns=self._draw_harm_ns())
+
+    def pause(self) -> None:
+        """A host, that does not know it."""
+        host = self._victim()
+        if host is not None:
+            host.pause(self._draw_harm_ns())
+
+    def partition(self) -> None:
+        """One host from the others, or a half from the other, both ways or one."""
+        names = self._rng.sample(self._names, len(self._names))
+        cut = 1 if self._rng.random() < 0.5 else max(1, len(names) // 2)
+        partition = self._world.network.partition(names[:cut], names[cut:], is_one_way=self._rng.random() < 0.3)
+        self._partitions[partition] = None
+        self._later(lambda: self._heal(partition))
+
+    def clog(self) -> None:
+        """Some routes, one after the other, opened again in an order of its own."""
+        for source in self._names:
+            for target in self._names:
+                if source != target and self._rng.random() < 0.3 and (source, target) not in self._clogs:
+                    self._clog((source, target))
+
+    def slow(self) -> None:
+        """All that a host sends and gets."""
+        name = self._rng.choice(self._names)
+        self._world.network.slow(name, self._rng.choice((10, 100, 1000)))
+        self._later(lambda: self._world.network.slow(name, 1))
+
+    def step_wall(self) -> None:
+        """The wall clock of a host jumps, for good."""
+        most_ns = self._settings.wall_step_max_ns
+        self._world.count("wall step")
+        self._world.host(self._rng.choice(self._names)).wall_ahead_ns += self._rng.randint(-most_ns, most_ns)
+
+    # What they are made of.
+
+    def _hosts(self) -> list[Host]:
+        return [self._world.host(name) for name in self._names]
+
+    def _victim(self) -> Host | None:
+        """A host that runs; none if enough are down or about to be."""
+        well = [host for host in self._hosts() if host.is_running and not host.is_paused and not host.is_crash_planned]
+        if len(self._names) - len(well) >= self._settings.down_max or not well:
+            return None
+        return self._rng.choice(well)
+
+    def _draw_ns(self, mean_ns: int) -> int:
+        return round(self._rng.expovariate(1 / mean_ns))
+
+    def _draw_harm_ns(self) -> int:
+        return self._draw_ns(self._settings.harm_mean_ns)
+
+    def _later(self, action: Callable[[], None]) -> None:
+        self._world.loop.call_later(self._draw_harm_ns() / SECOND, action, context=context_of(None))
+
+    def _heal(self, partition: Partition) -> None:
+        if partition in self._partitions:
+            del self._partitions[partition]
+            self._world.network.heal(partition)
+
+    def _clog(self, route: tuple[str, str]) -> None:
+        self._clogs[route] = None
+        self._world.network.clog(*route)
+        self._later(lambda: self._unclog(route))
+
+    def _unclog(self, route: tuple[str, str]) -> None:
+        if route in self._clogs:
+            del self._clogs[route]
+            self._world.network.unclog(*route)

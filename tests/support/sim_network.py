@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
 from typing import Any, TypeVar
 
-from shoal.base.ids import Address, Instant, WallNs
+from shoal.base.ids import Address, Instant
 from shoal.base.units import SECOND
 from shoal.ports.link import Handler, IncomingRequest, Listening, Reply
+from shoal.testing.sim.clock import SimClock
 from shoal.testing.sim.link import SimLink
 from shoal.testing.sim.listener import SimListener
 from shoal.testing.sim.loop import SimLoop
@@ -18,29 +19,13 @@ T = TypeVar("T")
 SERVER = Address("server:9000")
 
 
-class LoopClock:
-    """The loop's own time."""
-
-    def __init__(self, loop: SimLoop) -> None:
-        self._loop = loop
-
-    def now(self) -> Instant:
-        return Instant(self._loop.now_ns())
-
-    def wall(self) -> WallNs:
-        return WallNs(self._loop.now_ns())
-
-    async def sleep(self, duration_ns: int) -> None:
-        raise NotImplementedError
-
-
 class Lab:
     """Host `client` with a link, and host `server`, on a network of their own."""
 
     def __init__(self, loop: SimLoop, seed: int, settings: NetworkSettings | None) -> None:
         self.loop = loop
         self.network = SimNetwork(Random(seed), settings)
-        self.clock = LoopClock(loop)
+        self.clock = SimClock(loop.now_ns, start_ns=0, wall_ahead_ns=lambda: 0)
         self.link = SimLink(self.network, "client", self.clock)
         self.served: list[str] = []
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from shoal.base.env import Clock
-from shoal.base.errors import DeadlineExceeded, OutcomeUnknown
+from shoal.base.errors import DeadlineExceeded, NodeUnreachable, OutcomeUnknown
 from shoal.base.ids import Address, Instant
 from shoal.base.units import SECOND
 from shoal.net.compose import request_head
@@ -27,6 +27,7 @@ class SimLink:
         self._host = host
         self._clock = clock
         self._idle: dict[Address, list[SimConnection]] = {}
+        self._is_closed = False
 
     async def call(self, address: Address, request: Request, *, deadline: Instant, reply_bytes_max: int) -> Reply:
         """See `NodeLink.call`."""
@@ -71,6 +72,8 @@ class SimLink:
 
     async def _connection(self, address: Address) -> SimConnection:
         """Raises: NodeUnreachable."""
+        if self._is_closed:
+            raise NodeUnreachable("this link is closed", address=address)
         idle = self._idle.get(address, [])
         while idle:
             connection = idle.pop()
@@ -120,6 +123,7 @@ class SimLink:
 
     async def close(self) -> None:
         """See `NodeLink.close`."""
+        self._is_closed = True
         for connections in self._idle.values():
             for connection in connections:
                 connection.close_client()

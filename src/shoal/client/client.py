@@ -86,8 +86,14 @@ class Client:
             if exc is None:
                 await self._sessions.close()
         finally:
-            await group.__aexit__(kind, exc, trace)
-            await self._link.close()
+            try:
+                await group.__aexit__(kind, exc, trace)
+            except BaseExceptionGroup as errors:
+                if errors.exceptions != (exc,):
+                    raise
+                # The caller's own error is all there is: it goes on as it is.
+            finally:
+                await self._link.close()
 
     @property
     def _tasks(self) -> asyncio.TaskGroup:

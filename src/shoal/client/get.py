@@ -1,7 +1,8 @@
 """Reading an object: several chunks at a time, into a sink that takes them in any order or as one ordered stream."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
 from shoal.base.errors import InvalidArgument, ManifestDamaged
@@ -19,6 +20,9 @@ from shoal.ports.transfer import Sink
 
 _QUEUE_FRAMES = 16
 """Frames that wait for the reader of an ordered stream, for each chunk under way."""
+
+_Frames = asyncio.Queue[memoryview | None]
+"""Of one chunk; None is the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +117,37 @@ class ObjectGet:
                 await gate.acquire()
                 group.create_task(fetch(piece), name="get-chunk")
 
-    async def frames(self, start: int, stop: int) -> AsyncIterator[memoryview]:
-        """The bytes from `start` to `stop` in order; the next chunks are on their way while one is used."""
+    async def frames(self, start: int, stop: int) -> AsyncGenerator[memoryview, None]:
+        """The bytes from `start` to `stop` in order; the next chunks are on their way while one is used. Who stops
+        early closes this (`contextlib.aclosing`), in the task that read from it."""
+        flying: deque[tuple[_Frames, asyncio.Task[None]]] = deque()
         async with one_error(), asyncio.TaskGroup() as group:
-            flying: list[asyncio.Queue[memoryview | None]] = []
-            slices = self.slices(start, stop)
-            is_more = True
-            while flying or is_more:
-                while is_more and len(flying) < self._settings.chunks_in_flight:
-                    piece = await anext(slices, None)
-                    is_more = piece is not None
-                    if piece is not None:
-                        queue: asyncio.Queue[memoryview | None] = asyncio.Queue(_QUEUE_FRAMES)
-                        group.create_task(self._fill(queue, piece), name="get-chunk")
-                        flying.append(queue)
-                if flying:
-                    while (frame := await flying[0].get()) is not None:
+            try:
+                async for queue in self._ahead(self.slices(start, stop), flying, group):
+                    while (frame := await queue.get()) is not None:
                         yield frame
-                    flying.pop(0)
+            except GeneratorExit:  # which the group would call an error
+                for _, task in flying:
+                    task.cancel()
 
-    async def _fill(self, queue: "asyncio.Queue[memoryview | None]", piece: Slice) -> None:
+    async def _ahead(
+        self,
+        slices: AsyncIterator[Slice],
+        flying: deque[tuple[_Frames, asyncio.Task[None]]],
+        group: asyncio.TaskGroup,
+    ) -> AsyncIterator[_Frames]:
+        """The frames of each slice, in order; `flying` are the one that was given last and those on their way."""
+        async for piece in slices:
+            queue = _Frames(_QUEUE_FRAMES)
+            flying.append((queue, group.create_task(self._fill(queue, piece), name="get-chunk")))
+            if len(flying) == self._settings.chunks_in_flight:
+                yield flying[0][0]
+                flying.popleft()
+        while flying:
+            yield flying[0][0]
+            flying.popleft()
+
+    async def _fill(self, queue: _Frames, piece: Slice) -> None:
         async for frame in self._reader.frames(piece.location, piece.start, piece.stop):
             await queue.put(frame)
         await queue.put(None)

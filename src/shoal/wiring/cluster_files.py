@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from shoal.base.env import Secrets
-from shoal.base.errors import AccessDenied, InvalidArgument, NotFound
+from shoal.base.errors import AccessDenied, InvalidArgument, NodeUnreachable, NotFound
 from shoal.base.ids import Address
 from shoal.core.trust.cluster_keys import SECRET_BYTES
 from shoal.core.trust.signing import Credential
@@ -98,8 +98,11 @@ def found_cluster(directory: Path, secrets: Secrets) -> tuple[JoinFile, Credenti
 
 
 def read_credential(path: Path) -> Credential:
-    """The access key of a credentials file. Raises: as `read_json`."""
-    file = read_json(path, CredentialsFile)
+    """The access key of a credentials file. Raises: AccessDenied, InvalidArgument."""
+    try:
+        file = read_json(path, CredentialsFile)
+    except NotFound as exc:
+        raise AccessDenied(f"there is no access key in {path}") from exc
     return Credential(file.key, file.secret.encode())
 
 
@@ -117,10 +120,10 @@ def write_endpoints(directory: Path, coordinators: list[Address]) -> None:
 
 
 def read_endpoints(directory: Path) -> tuple[Address, ...]:
-    """Where the coordinators listen. Raises: NotFound with what to do, InvalidArgument."""
+    """Where the coordinators listen. Raises: NodeUnreachable with what to do, AccessDenied, InvalidArgument."""
     try:
         return tuple(read_json(directory / ENDPOINTS, EndpointsFile).coordinators)
     except NotFound as exc:
-        raise NotFound(
+        raise NodeUnreachable(
             f"no cluster in {directory}; start one with `shoal up --data {directory}`, or name one with --endpoint"
         ) from exc

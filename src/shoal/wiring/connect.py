@@ -35,7 +35,7 @@ def find_cluster(
     """The cluster that the arguments name, else the environment, else `./shoal-data`.
 
     An argument beats the environment; an endpoint beats a directory. With an endpoint the key comes from SHOAL_KEY
-    and SHOAL_SECRET. Raises: NotFound, AccessDenied, InvalidArgument, each saying what to do.
+    and SHOAL_SECRET. Raises: NodeUnreachable, AccessDenied, InvalidArgument, each saying what to do.
     """
     if endpoint is None and data is None:
         endpoint = environ.get("SHOAL_ENDPOINT")

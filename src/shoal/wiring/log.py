@@ -22,13 +22,16 @@ def chosen_level(*, is_quiet: bool, is_debug: bool) -> Level:
 
 
 class StreamLog:
-    """I write events as lines. A line is written whole, so several processes may share a stream."""
+    """I write events as lines. A line is written whole, so several processes may share a stream.
+
+    Without a stream it is what `sys.stderr` is at that moment: a progress bar puts itself in its place for a while.
+    """
 
     def __init__(
         self, *, level: Level = Level.INFO, stream: TextIO | None = None, fields: dict[str, object] | None = None
     ) -> None:
         self._level = level
-        self._stream = stream or sys.stderr
+        self._stream = stream
         self._fields = fields or {}
 
     def bind(self, **fields: object) -> "StreamLog":
@@ -51,8 +54,9 @@ class StreamLog:
             return
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         told = "".join(f" {name}={_value(value)}" for name, value in (self._fields | fields).items())
-        self._stream.write(f"{stamp} {level.name.lower()} {event}{told}\n")
-        self._stream.flush()
+        stream = self._stream or sys.stderr
+        stream.write(f"{stamp} {level.name.lower()} {event}{told}\n")
+        stream.flush()
 
 
 def _value(value: object) -> str:

@@ -25,9 +25,9 @@ class OwnedTasks:
         return await asyncio.shield(self.start(work, name=name))
 
     async def close(self) -> None:
-        """Wait until all have ended. Their outcomes belong to those who waited for them."""
-        while self._running:
-            await asyncio.wait(list(self._running))
+        """Wait until all but the calling task have ended. Their outcomes belong to those who waited for them."""
+        while others := [task for task in self._running if task is not asyncio.current_task()]:
+            await asyncio.wait(others)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._running.pop(task, None)

@@ -36,4 +36,5 @@ class StoreSettings:
         check(largest <= self.segment_bytes_min, "a segment must hold the largest small replica", needs=largest)
         check(self.segment_bytes_min <= self.segment_bytes_max < 2**32, "segment sizes contradict each other")
         check(self.batch_bytes_max <= self.queue_bytes_max, "a batch must fit into the queue")
+        check(self.open_segments_max > 0 and self.scan_window_bytes > 0, "a limit of nothing")
         check(1 <= self.fan_out <= 256, "files are spread over 1 to 256 directories", got=self.fan_out)

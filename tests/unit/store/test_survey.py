@@ -1,0 +1,95 @@
+"""What a start finds in one segment."""
+
+import pytest
+
+from shoal.base.env import OpenMode
+from shoal.base.errors import FormatUnknown
+from shoal.formats.segment import RecordKind, encode_file_header, encode_segment_header
+from shoal.store.layout import SEGMENTS, segment_path
+from shoal.store.survey import SegmentState, Survey, survey_segment
+from support.segments import CONTAINER, build_segment, few_payloads, sealed
+from support.stores import new_disk, replica
+
+BUILT = build_segment(few_payloads())
+
+
+async def survey(data: bytes, *, number: int = CONTAINER.number) -> Survey:
+    disk = new_disk()
+    await disk.make_dir(SEGMENTS)
+    file = await disk.open(segment_path(number), OpenMode.CREATE)
+    await file.pwrite(0, data)
+    return await survey_segment(disk, number, window_bytes=1000)
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+async def test_a_sealed_segment_is_known_by_its_footer_alone() -> None:
+    found = await survey(flipped(sealed(BUILT), BUILT.spans[0][0]))
+    assert (found.state, found.scan, found.container) == (SegmentState.SEALED, None, CONTAINER)
+    assert len(found.chunk_entries()) == 4
+
+
+@pytest.mark.parametrize("tail", [b"", bytes(5000), b"\xff" * 100])
+async def test_an_unsealed_segment_is_scanned(tail: bytes) -> None:
+    found = await survey(BUILT.data + tail)
+    assert found.state is SegmentState.UNSEALED
+    assert found.scan is not None
+    assert len(found.chunk_entries()) == 4
+    assert found.chunks == (await survey(sealed(BUILT))).chunks
+
+
+async def test_a_damaged_footer_is_replaced_by_a_scan() -> None:
+    data = sealed(BUILT)
+    for at in (BUILT.end, BUILT.end + 40, len(data) - 1, len(data) - 50):
+        found = await survey(flipped(data, at))
+        assert found.state is SegmentState.UNSEALED
+        assert len(found.chunk_entries()) == 4
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        bytes(100),
+        bytes(9000),
+        encode_segment_header(CONTAINER),
+        encode_segment_header(CONTAINER) + bytes(9000),
+        encode_segment_header(CONTAINER)[:60],
+        encode_segment_header(CONTAINER)[:3000],
+        b"\xff" * 60,
+    ],
+)
+async def test_a_segment_that_never_held_anything_is_empty(data: bytes) -> None:
+    assert (await survey(data)).state is SegmentState.EMPTY
+
+
+async def test_a_segment_whose_header_is_gone_or_foreign_is_kept_unreadable() -> None:
+    headless = bytes(4096) + BUILT.data[4096:]
+    assert (await survey(headless)).state is SegmentState.UNREADABLE
+    assert (await survey(BUILT.data, number=9)).state is SegmentState.UNREADABLE
+
+
+async def test_one_damaged_header_copy_is_noticed() -> None:
+    assert not (await survey(sealed(BUILT))).is_header_damaged
+    found = await survey(flipped(sealed(BUILT), 2050))
+    assert found.is_header_damaged
+    assert found.state is SegmentState.SEALED
+
+
+async def test_a_segment_of_another_format_is_refused() -> None:
+    with pytest.raises(FormatUnknown):
+        await survey(encode_file_header(CONTAINER) + bytes(5000))
+
+
+async def test_rot_becomes_quarantine_and_damage_in_the_new_footer() -> None:
+    data = bytearray(BUILT.data)
+    data[BUILT.spans[0][0] + 115] ^= 1
+    data[BUILT.spans[2][0]] ^= 1
+    found = await survey(bytes(data))
+    assert [(entry.kind, entry.offset) for entry in found.others] == [
+        (RecordKind.QUARANTINE, BUILT.spans[0][0]),
+        (RecordKind.DAMAGE, BUILT.spans[2][0]),
+    ]
+    assert found.others[0].replica == replica(0)

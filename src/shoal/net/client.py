@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from shoal.base.env import Clock
 from shoal.base.errors import DeadlineExceeded, NodeUnreachable
@@ -30,7 +30,7 @@ class HttpLink:
     async def call(self, address: Address, request: Request, *, deadline: Instant, reply_bytes_max: int) -> Reply:
         content = request.body
         if isinstance(content, Stream) or len(content) > JOIN_BYTES_MAX:
-            async with self.exchange(address, request, deadline=deadline) as reply:
+            async with self._converse(address, request, deadline=deadline, covers_body=True) as reply:
                 return Reply(reply.status, reply.headers, await reply.body.read_all(reply_bytes_max))
         raw = self._head(address, request, len(content)) + content
         connection = await self._begin(address, raw, when=self._loop_time(deadline), to_head=request.method == "HEAD")
@@ -43,8 +43,15 @@ class HttpLink:
             self._release(connection, is_whole=is_whole)
         return Reply(head.status, head.headers, data)
 
+    def exchange(
+        self, address: Address, request: Request, *, deadline: Instant
+    ) -> AbstractAsyncContextManager[IncomingReply]:
+        return self._converse(address, request, deadline=deadline, covers_body=False)
+
     @asynccontextmanager
-    async def exchange(self, address: Address, request: Request, *, deadline: Instant) -> AsyncIterator[IncomingReply]:
+    async def _converse(
+        self, address: Address, request: Request, *, deadline: Instant, covers_body: bool
+    ) -> AsyncIterator[IncomingReply]:
         content = request.body
         length = content.length if isinstance(content, Stream) else len(content)
         sending: Sending | None = None
@@ -62,8 +69,9 @@ class HttpLink:
             if not is_joined:
                 sending = Sending(connection, as_stream(content))
             head, body = await connection.reply()
+            if not covers_body:
+                connection.no_deadline()
             is_sent = sending is None or await sending.end()
-            connection.no_deadline()
             yield IncomingReply(head.status, head.headers, body)
             is_whole = is_sent and head.keeps_alive and body.is_read and not connection.is_clogged
         finally:

@@ -96,6 +96,14 @@ async def test_a_reply_that_trickles_ends_with_the_deadline() -> None:
             await call(address, ms=20)
 
 
+@pytest.mark.parametrize("size", [0, 100_000])
+async def test_the_deadline_of_a_call_covers_the_body_of_the_reply(size: int) -> None:
+    raw = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe"
+    async with server(answering(raw, then_closes=False)) as address, linked() as link:
+        with pytest.raises(DeadlineExceeded):
+            await link.call(address, Request("PUT", "/", {}, bytes(size)), deadline=soon(25), reply_bytes_max=10)
+
+
 async def test_a_streamed_reply_must_keep_the_least_rate() -> None:
     raw = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe"
     async with server(answering(raw, then_closes=False)) as address:

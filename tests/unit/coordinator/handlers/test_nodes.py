@@ -1,0 +1,117 @@
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from shoal.base.errors import AccessDenied, AlreadyExists, InvalidArgument, NotFound
+from shoal.base.ids import Address, ChunkId
+from shoal.core import routes
+from shoal.model.messages.nodes import Heartbeat, ReplicaAddress, ReplicaReport, Verdict
+from support.catalog_bench import make_commit, registration, report_of
+from support.coordinator_bench import node_credential, open_bench
+from support.members import node_id
+
+REPORT = ReplicaReport(ChunkId(bytes(16)), 0, 1, 4, bytes(32), 0)
+
+
+async def test_a_registered_node_has_a_name_and_the_map() -> None:
+    bench = await open_bench(nodes="a")
+    reply = await bench.register("b")
+    assert (reply.name, reply.incarnation) == ("b", 1)
+    assert reply.delta.full is not None
+    assert [node.name for node in reply.delta.full.nodes] == ["a", "b"]
+    with pytest.raises(AlreadyExists):
+        await bench.call(routes.REGISTER, replace(registration("z"), name="a"), node_credential("z"))
+
+
+async def test_a_node_speaks_only_of_itself() -> None:
+    bench = await open_bench()
+    with pytest.raises(AccessDenied):
+        await bench.call(routes.REGISTER, registration("a"), node_credential("b"))
+    heartbeat = Heartbeat(
+        node_id=node_id("a"), map_version=0, capacity_bytes=1, free_bytes=1, can_write=True, is_failed=False
+    )
+    with pytest.raises(AccessDenied):
+        await bench.call(routes.HEARTBEAT, heartbeat, node_credential("b"))
+
+
+async def test_a_node_that_the_catalog_does_not_know_is_told_to_register() -> None:
+    bench = await open_bench()
+    with pytest.raises(NotFound):
+        await bench.heartbeat("z")
+
+
+async def test_a_heartbeat_brings_what_changed_in_the_map() -> None:
+    bench = await open_bench()
+    known = bench.coordinator._desk.members.map.version
+    await bench.register("d")
+    reply = await bench.heartbeat("a", map_version=known)
+    assert [update.node.name for update in reply.delta.updates] == ["d"]
+
+
+async def test_reports_are_answered_one_for_one_and_awaited_replicas_confirmed() -> None:
+    bench = await open_bench()
+    session = await bench.session()
+    (upload,) = bench.uploads(session, b"data", holders="ab", awaited="c")
+    early = (report_of(upload, placement=3), report_of(upload, placement=4))
+    assert (await bench.heartbeat("c", reports=early)).verdicts == (Verdict.PENDING, Verdict.PENDING)
+    await bench.put(session, "other")
+    (committed,) = bench.uploads(session, b"more", holders="ab", awaited="c")
+
+    await bench.commit(session, make_commit("name", [committed], sequence=bench.next_sequence()))
+    reports = (report_of(committed, placement=4), report_of(committed, placement=3), report_of(upload, placement=3))
+    assert (await bench.heartbeat("c", reports=reports)).verdicts == (Verdict.GONE, Verdict.RECORDED, Verdict.PENDING)
+    assert len((await bench.find(session, "name")).chunks[0].replicas) == 3
+
+
+async def test_damage_is_recorded_told_and_not_handed_out() -> None:
+    bench = await open_bench()
+    session = await bench.session()
+    version = await bench.put(session, "name")
+    chunk = version.chunks[0].chunk
+    await bench.heartbeat("a", damaged=(ReplicaAddress(chunk, 0, 1),))
+    await bench.heartbeat("b", reports=(ReplicaReport(chunk, 0, 2, 4, bytes(32), 0),))
+    assert bench.log.events.count("replica_damaged") == 2
+    replicas = (await bench.find(session, "name")).chunks[0].replicas
+    assert [replica.node for replica in replicas] == [node_id("c")]
+    await bench.heartbeat("a", damaged=(ReplicaAddress(chunk, 0, 1),))
+    assert bench.log.events.count("replica_damaged") == 2
+
+
+async def test_a_catalog_older_than_what_a_node_has_seen_is_known_as_restored() -> None:
+    bench = await open_bench()
+    await bench.register("a", seen_incarnation=1, seen_commit=1)
+    assert "catalog_is_older_than_nodes" not in bench.log.events
+    await bench.register("b", seen_incarnation=1, seen_commit=1_000_000)
+    assert bench.coordinator._desk.is_restored
+    assert "catalog_is_older_than_nodes" in bench.log.events
+
+
+async def test_what_a_node_cannot_mean_is_refused() -> None:
+    bench = await open_bench()
+    for changes in (
+        {"address": Address("")},
+        {"zone": "z" * 256},
+        {"machine": "a\nb"},
+        {"capacity_bytes": -1},
+        {"free_bytes": -1},
+    ):
+        with pytest.raises(InvalidArgument):
+            await bench.register("a", **changes)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"reports": [REPORT] * 1025},
+        {"reports": [replace(REPORT, shard=-1)]},
+        {"reports": [replace(REPORT, sha256=b"")]},
+        {"reports": [replace(REPORT, chunk=ChunkId(b"short"))]},
+        {"damaged": [ReplicaAddress(ChunkId(b""), 0, 1)]},
+        {"free_bytes": -1},
+    ],
+)
+async def test_a_heartbeat_that_says_what_cannot_be_is_refused(lie: dict[str, Any]) -> None:
+    bench = await open_bench()
+    with pytest.raises(InvalidArgument):
+        await bench.heartbeat("a", **lie)

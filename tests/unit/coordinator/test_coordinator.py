@@ -1,0 +1,85 @@
+import asyncio
+
+import pytest
+
+from shoal.base.errors import AccessDenied, DiskFailed, StaleEpoch
+from shoal.base.units import SECOND
+from shoal.coordinator.settings import CoordinatorSettings
+from shoal.core import routes
+from shoal.core.catalog.leases import LIVENESS, take_lease
+from shoal.model.cluster import ClusterSettings, NodeState
+from shoal.model.messages.sessions import GetMap, OpenSession
+from support.catalog_bench import CLUSTER_ID
+from support.coordinator_bench import WRITER, CoordinatorBench, open_bench
+
+
+async def test_it_runs_until_it_is_cancelled() -> None:
+    bench = await open_bench()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(bench.coordinator.run(), name="coordinator")
+        await asyncio.sleep(0)
+        for _ in range(20):
+            await bench.clock.advance(SECOND)
+            await asyncio.sleep(0)
+        assert {node.state for node in bench.coordinator._desk.members.map.nodes} == {NodeState.DOWN}
+        running.cancel()
+    assert running.cancelled()
+
+
+async def run_out(bench: CoordinatorBench) -> None:
+    """Run while time passes, for a minute at most."""
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(bench.coordinator.run(), name="coordinator")
+        for _ in range(60):
+            await asyncio.sleep(0)
+            await bench.clock.advance(SECOND)
+        running.cancel()
+
+
+async def test_it_ends_when_another_has_taken_over() -> None:
+    bench = await open_bench()
+    await bench.engine.tx(lambda tx: take_lease(tx, LIVENESS, "another"))
+    with pytest.raises(ExceptionGroup) as ended:
+        await run_out(bench)
+    assert ended.value.subgroup(StaleEpoch) is not None
+
+
+async def test_it_ends_when_the_engine_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = await open_bench()
+
+    async def fail(fn: object) -> object:
+        raise DiskFailed("the disk refused a sync")
+
+    monkeypatch.setattr(bench.engine, "tx", fail)
+    _, reply = await bench.send(routes.OPEN_SESSION, OpenSession(), WRITER)
+    assert reply.status == 500
+    with pytest.raises(ExceptionGroup) as ended:
+        await run_out(bench)
+    assert ended.value.subgroup(DiskFailed) is not None
+
+
+async def test_a_restart_finds_the_cluster_as_it_was() -> None:
+    bench = await open_bench()
+    session = await bench.session()
+    version = await bench.put(session, "name")
+    await bench.start()
+    assert (await bench.find(session, "name")).version == version
+    delta = await bench.call(routes.MAP, GetMap())
+    assert [node.name for node in delta.full.nodes] == ["a", "b", "c"]
+
+
+async def test_new_settings_hold_from_the_start_on() -> None:
+    bench = await open_bench()
+    version = bench.coordinator._desk.members.map.version
+    bench.settings = CoordinatorSettings(CLUSTER_ID, ClusterSettings(copies=2))
+    await bench.start()
+    delta = await bench.call(routes.MAP, GetMap(version))
+    assert delta.full.settings.copies == 2
+    assert bench.coordinator._desk.members.copies == 2
+
+
+async def test_the_catalog_of_another_cluster_is_refused() -> None:
+    bench = await open_bench()
+    bench.settings = CoordinatorSettings("another")
+    with pytest.raises(AccessDenied):
+        await bench.start()

@@ -1,0 +1,12 @@
+from support.catalog_bench import KEYS
+from support.coordinator_bench import open_bench
+from support.members import node_id
+
+
+async def test_writes_are_held_against_what_is_known_now() -> None:
+    bench = await open_bench(nodes="a")
+    desk = bench.coordinator._desk
+    assert desk.write_rules().copies == 1
+    await bench.register("b")
+    rules = desk.write_rules()
+    assert (rules.keys, rules.copies, list(rules.members)) == (KEYS, 2, [node_id("a"), node_id("b")])

@@ -1,0 +1,78 @@
+import pytest
+
+from shoal.base.errors import StaleEpoch
+from shoal.base.units import SECOND
+from shoal.core.catalog.leases import LIVENESS, take_lease
+from shoal.model.cluster import NodeState
+from support.coordinator_bench import CoordinatorBench, open_bench
+from support.members import node_id
+
+
+def states(bench: CoordinatorBench) -> dict[str, NodeState]:
+    return {node.name: node.state for node in bench.coordinator._desk.members.map.nodes}
+
+
+async def pass_time(bench: CoordinatorBench, seconds: int, *, heard: str = "") -> None:
+    for _ in range(seconds):
+        await bench.clock.advance(SECOND)
+        for name in heard:
+            await bench.heartbeat(name)
+        await bench.coordinator._watch.step()
+
+
+async def test_silence_makes_suspect_then_down_and_a_word_up_again() -> None:
+    bench = await open_bench()
+    await pass_time(bench, 5, heard="ab")
+    assert set(states(bench).values()) == {NodeState.UP}
+    await pass_time(bench, 1, heard="ab")
+    assert states(bench)["c"] is NodeState.SUSPECT
+    await pass_time(bench, 9, heard="ab")
+    assert states(bench) == {"a": NodeState.UP, "b": NodeState.UP, "c": NodeState.DOWN}
+    await bench.heartbeat("c")
+    assert states(bench)["c"] is NodeState.UP
+    await pass_time(bench, 16, heard="ab")
+    await bench.register("c")
+    assert states(bench)["c"] is NodeState.UP
+
+
+async def test_after_a_restart_silence_counts_from_the_start() -> None:
+    bench = await open_bench()
+    await bench.clock.advance(60 * SECOND)
+    await bench.start()
+    await pass_time(bench, 5)
+    assert set(states(bench).values()) == {NodeState.UP}
+    await pass_time(bench, 10)
+    assert set(states(bench).values()) == {NodeState.DOWN}
+
+
+async def test_a_coordinator_that_was_replaced_marks_nobody() -> None:
+    bench = await open_bench()
+    await bench.engine.tx(lambda tx: take_lease(tx, LIVENESS, "another"))
+    await pass_time(bench, 5)
+    with pytest.raises(StaleEpoch):
+        await pass_time(bench, 1)
+    await bench.start()
+    assert set(states(bench).values()) == {NodeState.UP}
+
+
+async def test_a_heartbeat_that_says_nothing_new_writes_nothing() -> None:
+    bench = await open_bench()
+    await bench.heartbeat("a", capacity_bytes=1 << 40, free_bytes=(1 << 40) - 1)
+    number = await bench.engine.read(lambda snapshot: snapshot.commit_number)
+    for used in (0, 1, 2):
+        await bench.heartbeat("a", capacity_bytes=1 << 40, free_bytes=(1 << 40) - 1 - used)
+    assert await bench.engine.read(lambda snapshot: snapshot.commit_number) == number
+    await bench.heartbeat("a", can_write=False, is_failed=True)
+    node = bench.coordinator._desk.members.by_id[node_id("a")]
+    assert (node.can_write, node.is_failed) == (False, True)
+
+
+async def test_usage_is_fresh_and_of_everybody() -> None:
+    bench = await open_bench(nodes="ab")
+    await bench.heartbeat("a", free_bytes=5)
+    await bench.start()
+    await bench.heartbeat("b", free_bytes=7)
+    await bench.clock.advance(SECOND)
+    usage = {each.name: each for each in bench.coordinator._watch.usage()}
+    assert usage["a"].free_bytes == 0  # what the map says, until it is heard
+    assert (usage["b"].free_bytes, usage["b"].silent_ns) == (7, SECOND)

@@ -11,6 +11,7 @@ from shoal.coordinator.authentication import ClientCaller, NodeCaller
 from shoal.coordinator.coordinator import Coordinator, open_coordinator
 from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core import control_call, routes
+from shoal.core.control_call import PreparedCall
 from shoal.core.routes import Route
 from shoal.core.trust.signing import NODE_KEY_PREFIX, Credential
 from shoal.engine.memory import MemoryEngine

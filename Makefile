@@ -2,15 +2,16 @@
 
 PYTHON ?= python3
 FILE ?=
+ARGS ?=
 
 .PHONY: help test check demo bench clean
 
 help:
-	@echo "make test          all checks and tests (up to ten minutes on two cores)"
-	@echo "make check         the quick ones: lint, types, import floors, unit and contract tests"
-	@echo "make demo [FILE=]  a cluster of real processes stores a file, loses a node and gives every byte back"
-	@echo "make bench         measure this machine; figures of one run"
-	@echo "make clean         remove the environment and all caches"
+	@echo "make test           all checks and tests (up to ten minutes on two cores)"
+	@echo "make check          the quick ones: lint, types, import floors, unit and contract tests"
+	@echo "make demo [FILE=]   a cluster of real processes stores a file, loses a node and gives every byte back"
+	@echo "make bench [ARGS=]  a cluster of three nodes on this machine, measured; bench/ has more"
+	@echo "make clean          remove the environment and all caches"
 
 test: .venv/dev.stamp
 	@.venv/bin/python tools/check.py all
@@ -22,7 +23,7 @@ demo: .venv/runtime.stamp
 	@.venv/bin/shoal demo $(if $(FILE),"$(FILE)")
 
 bench: .venv/runtime.stamp
-	@.venv/bin/python bench/run.py
+	@.venv/bin/python bench/cluster.py $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

@@ -4,7 +4,7 @@ A transaction's function runs at once, on the loop, over committed rows and over
 still on their way (`overlay`). What it wrote joins the open group. `run` takes the group, writes its rows, and lets a
 thread commit and witness them; meanwhile the next group grows. Everybody in a group, also who failed or only read, is
 answered when it is durable, because what they saw is not true before. Only waiting for the disk leaves the loop: a
-thread that fights a busy loop for the interpreter at every statement commits a hundred times slower (ADR-0004).
+thread that fights a busy loop for the interpreter at every statement commits a hundred times slower (ADR-0006).
 """
 
 import asyncio

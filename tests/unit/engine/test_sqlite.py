@@ -173,6 +173,7 @@ async def test_the_log_is_folded_in_when_nothing_happens(
     monkeypatch.setattr("shoal.engine.sqlite._IDLE_S", 0.001)
     async with serving(tmp_path, disk) as engine:
         await engine.tx(put(b"a"))
+        await engine.read(lambda snapshot: snapshot.get(b"a"))
         before = disk.calls
         while await disk.ended.get() <= before:
             pass

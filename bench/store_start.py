@@ -154,14 +154,14 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("count", nargs="?", type=int, default=1_000_000)
-    parser.add_argument("--directory", type=Path)
+    parser.add_argument("--directory", type=Path, help="where to make a temporary directory")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--start", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.start:
         print(json.dumps(asyncio.run(start(arguments.start))))
         return
-    directory = arguments.directory or Path(tempfile.mkdtemp(prefix="shoal-start-"))
+    directory = Path(tempfile.mkdtemp(prefix="shoal-start-", dir=arguments.directory))
     for is_clean in (True, False):
         measure(directory / "volume", arguments.count, is_clean=is_clean)
     if not arguments.keep:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-from shoal.base.env import Env
+from shoal.base.env import Env, OpenMode
 from shoal.base.errors import DiskFailed, OutcomeUnknown, ShoalError, TransientError
 from shoal.base.units import MIB
 from shoal.engine.catalog_state import CATALOG_BYTES, CatalogState
@@ -246,8 +246,10 @@ async def open_sqlite_engine(
         if await env.disk.exists(file):  # what a failed sync left in the page cache is not on the disk
             await env.disk.drop_cache(file)
     witness = await read_witness(env.disk, witness_path)
-    if witness and not await env.disk.exists(name):
-        raise gone(path)
+    if not await env.disk.exists(name):
+        if witness:
+            raise gone(path)
+        await (await env.disk.open(name, OpenMode.CREATE)).close()  # ours makes it private, SQLite would not
     new_catalog = None if witness else env.secrets.token(CATALOG_BYTES)
     place = DatabasePlace(path, vfs, shared_memory)
     database = await run_blocking(lambda: open_database(place, new_catalog))

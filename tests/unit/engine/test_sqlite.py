@@ -181,6 +181,17 @@ async def test_the_log_is_folded_in_when_nothing_happens(
         assert await engine.read(lambda snapshot: snapshot.get(b"a")) == b""
 
 
+def modes(directory: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in directory.iterdir()}
+
+
+async def test_nobody_else_may_read_the_files(tmp_path: Path, disk: Disk) -> None:
+    async with serving(tmp_path, disk) as engine:
+        await engine.tx(put(b"a"))
+        found = modes(tmp_path)
+    assert found == dict.fromkeys((CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm", f"{CATALOG}.witness"), 0o600)
+
+
 async def test_stopping_the_engine_leaves_outcomes_unknown(tmp_path: Path) -> None:
     engine = await SimulatedKind().open()
     serving = asyncio.create_task(engine.run())

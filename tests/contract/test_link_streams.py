@@ -225,13 +225,13 @@ def test_the_deadline_of_an_exchange_does_not_cover_the_body_of_the_reply(hand: 
         async def handler(request: IncomingRequest) -> Reply:
             async def slow() -> AsyncIterator[Piece]:
                 yield b"a"
-                await world.clock.sleep(40 * MILLISECOND)
+                await world.clock.sleep(120 * MILLISECOND)
                 yield b"b"
 
             return Reply(200, {}, Stream(2, slow()))
 
         listening = await world.listener.listen(world.free, handler)
-        async with world.link.exchange(listening.address, Request("GET", "/"), deadline=world.soon(25)) as reply:
+        async with world.link.exchange(listening.address, Request("GET", "/"), deadline=world.soon(100)) as reply:
             assert await reply.body.read_all(2) == b"ab"
         await listening.close(grace_ns=0)
 

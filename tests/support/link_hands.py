@@ -16,8 +16,10 @@ from shoal.base.units import MIB, MILLISECOND
 from shoal.net.client import HttpLink
 from shoal.net.server import HttpListener
 from shoal.ports.link import Listener, NodeLink, Reply, Request
+from shoal.testing.sim.listener import SimListener
 from shoal.wiring.env.clock import RealClock
 from support.links import LOCAL, MemoryLog, settings
+from support.sim_network import Lab, in_lab
 
 
 @dataclass
@@ -32,10 +34,10 @@ class World:
     nobody: Address
     """Where no one listens."""
 
-    def soon(self, ms: int = 2000) -> Instant:
+    def soon(self, ms: int = 10_000) -> Instant:
         return Instant(self.clock.now() + ms * MILLISECOND)
 
-    async def call(self, address: Address, request: Request, *, ms: int = 2000, limit: int = MIB) -> Reply:
+    async def call(self, address: Address, request: Request, *, ms: int = 10_000, limit: int = MIB) -> Reply:
         return await self.link.call(address, request, deadline=self.soon(ms), reply_bytes_max=limit)
 
 
@@ -58,4 +60,15 @@ def http(claim: Claim) -> None:
     asyncio.run(run())
 
 
-HANDS = [pytest.param(http, id="http")]
+def simulated(claim: Claim) -> None:
+    """Two hosts of a simulated network."""
+
+    async def run(lab: Lab) -> None:
+        listener = SimListener(lab.network, "server")
+        await claim(World(lab.clock, listener, lab.link, Address("server:0"), Address("server:1")))
+        await lab.link.close()
+
+    in_lab(run)
+
+
+HANDS = [pytest.param(http, id="http"), pytest.param(simulated, id="simulated")]

@@ -80,7 +80,7 @@ async def linked(**changes: Any) -> AsyncIterator[HttpLink]:
         await link.close()
 
 
-def soon(ms: int = 2000) -> Instant:
+def soon(ms: int = 10_000) -> Instant:
     """A deadline on the real clock."""
     return Instant(RealClock().now() + ms * MILLISECOND)
 
@@ -112,7 +112,7 @@ class RawPeer:
         """Everything until the other side closes or resets."""
         got = b""
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(10):
                 while data := await self.reader.read(65536):
                     got += data
         except ConnectionError:
@@ -163,7 +163,7 @@ async def echo(request: IncomingRequest) -> Reply:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that has no event."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.002)
 

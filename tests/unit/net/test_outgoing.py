@@ -14,7 +14,7 @@ from shoal.net.client import HttpLink
 from shoal.net.outgoing import as_stream, close_pieces
 from shoal.ports.chunk_store import FileSpan
 from shoal.ports.link import FRAME_BYTES, IncomingRequest, Piece, Reply, Request, Stream
-from support.links import Hall, Pieces, all_of, hall, linked, soon
+from support.links import Hall, Pieces, all_of, hall, linked, soon, until
 
 
 class OpenFile:
@@ -175,5 +175,4 @@ async def test_no_descriptor_is_left_open() -> None:
             await put(place, link, length=FRAME_BYTES, pieces=Pieces([bytes(FRAME_BYTES)]))
             with pytest.raises(InvalidArgument):
                 await put(place, link, length=1, pieces=Pieces([b"ab"]))
-    await asyncio.sleep(0.005)
-    assert len(os.listdir("/dev/fd")) == before
+    await until(lambda: len(os.listdir("/dev/fd")) == before)

@@ -159,12 +159,12 @@ async def test_the_first_request_must_begin_and_end_within_the_deadline() -> Non
 
 
 async def test_a_later_head_that_trickles_is_cut_and_an_idle_connection_closed() -> None:
-    quick = {"head_deadline_ns": 15 * MILLISECOND, "idle_ns": 40 * MILLISECOND, "pool_idle_ns": 1}
+    quick = {"head_deadline_ns": 15 * MILLISECOND, "idle_ns": 150 * MILLISECOND, "pool_idle_ns": 1}
     async with hall(echo, **quick) as place, raw_peer(place.address) as idle, raw_peer(place.address) as slow:
         for peer in (idle, slow):
             await peer.send(put(b"a"))
             assert await peer.reply() == (200, b"a")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # longer than a head may take: an idle connection is under no such limit
         await slow.send(b"GET")
         began = asyncio.get_running_loop().time()
         assert (await slow.rest()).startswith(b"HTTP/1.1 408 ")
@@ -193,20 +193,22 @@ async def test_a_body_that_stands_still_is_given_up() -> None:
 
 
 async def test_a_slow_but_honest_body_is_taken() -> None:
-    async with hall(echo, **SLOW) as place, raw_peer(place.address) as peer:
+    patient = {"body_rate_min": 1000, "body_grace_ns": 80 * MILLISECOND}
+    async with hall(echo, **patient) as place, raw_peer(place.address) as peer:
         raw = put(b"x" * 300)
-        for at in range(0, len(raw), 50):
-            await peer.send(raw[at : at + 50])
-            await asyncio.sleep(0.008)
+        for at in range(0, len(raw), 70):
+            await peer.send(raw[at : at + 70])
+            await asyncio.sleep(0.025)
         assert await peer.reply() == (200, b"x" * 300)
 
 
 async def test_a_sender_is_not_blamed_for_a_handler_that_does_not_read() -> None:
     async def handler(request: IncomingRequest) -> Reply:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.08)
         return Reply(200, {}, str(len(await all_of(request.body.next_frame))).encode())
 
-    async with hall(handler, **SLOW) as place, raw_peer(place.address) as peer:
+    patient = {"body_rate_min": 1000, "body_grace_ns": 60 * MILLISECOND}
+    async with hall(handler, **patient) as place, raw_peer(place.address) as peer:
         body = bytes(20 * FRAME_BYTES)
         async with asyncio.TaskGroup() as group:
             group.create_task(peer.send(put(body)), name="sender")
@@ -448,7 +450,7 @@ async def test_connections_over_the_limit_are_answered_503() -> None:
                     assert (await second.rest()).startswith(b"HTTP/1.1 503 ")
             await first.send(put(b"b"))
             assert await first.reply() == (200, b"b")
-        await asyncio.sleep(0.005)
+        await until(lambda: not place.listening._connections)
         async with raw_peer(place.address) as third:
             await third.send(put(b"c"))
             assert await third.reply() == (200, b"c")

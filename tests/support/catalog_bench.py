@@ -216,7 +216,9 @@ class CatalogBench:
         return rows.VERSION.find(self.rows, keys.live(BUCKET, key))
 
 
-def paged_commit(key: str, manifest: bytes, pages: Sequence[Sequence[ChunkUpload]], *, sequence: int) -> Commit:
+def paged_commit(
+    key: str, manifest: bytes, pages: Sequence[Sequence[ChunkUpload]], *, sequence: int, **changes: object
+) -> Commit:
     """The commit of a manifest with these pages."""
     uploads = [upload for page in pages for upload in page]
     size = sum(upload.size for upload in uploads)
@@ -229,6 +231,7 @@ def paged_commit(key: str, manifest: bytes, pages: Sequence[Sequence[ChunkUpload
         manifest=manifest,
         page_count=len(pages),
         chunk_count=chunk_count(size, CHUNK_BYTES),
+        **changes,
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from shoal.base.env import Env
+from shoal.base.errors import CorruptionError, LocalFault, TransientError
 from shoal.base.ids import Address, Instant, NodeId
 from shoal.core import control_call
 from shoal.core.routes import Route
@@ -24,11 +25,15 @@ class CoordinatorCall:
         self._deadline_ns = deadline_ns
 
     async def __call__(self, route: Route, message: object) -> Any:
-        """The reply to `message`. Raises: what the coordinator tells, AccessDenied, NodeUnreachable, OutcomeUnknown,
-        DeadlineExceeded."""
+        """The reply to `message`. Raises: CallerError or TransientError, as the coordinator tells; AccessDenied if it
+        is not ours; NodeUnreachable, OutcomeUnknown, DeadlineExceeded."""
         call = control_call.prepare(route, message, self._credential, clock=self._env.clock, secrets=self._env.secrets)
         deadline = Instant(self._env.clock.now() + self._deadline_ns)
         reply = await self._link.call(
             self._address, call.request, deadline=deadline, reply_bytes_max=route.reply_bytes_max
         )
-        return control_call.read(route, reply, call, self._credential)
+        try:
+            return control_call.read(route, reply, call, self._credential)
+        except (LocalFault, CorruptionError) as exc:
+            # It is the coordinator's process or catalog that is hurt; here these classes would end the node.
+            raise TransientError(f"the coordinator cannot go on: {exc.sentence}", **exc.facts) from exc

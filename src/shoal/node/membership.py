@@ -1,12 +1,13 @@
 """A node's part in the cluster: it registers, says that it is here, reports what it holds, and follows the map."""
 
 import asyncio
+from contextlib import suppress
 
 from shoal.base.env import Env
-from shoal.base.errors import NotFound, StaleEpoch, TransientError
+from shoal.base.errors import CallerError, DiskFailed, NotFound, StaleEpoch, StorageFull, TransientError
 from shoal.base.ids import Address, NodeId, ReplicaId
+from shoal.base.units import MILLISECOND, SECOND
 from shoal.core import membership, routes
-from shoal.core.membership import find_node
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapDelta
 from shoal.model.messages.nodes import (
     REPORTS_MAX,
@@ -15,14 +16,18 @@ from shoal.model.messages.nodes import (
     NodeRegistered,
     RegisterNode,
     ReplicaAddress,
+    ReplicaReport,
 )
 from shoal.node.announcements import Announcements
 from shoal.node.coordinator_call import CoordinatorCall
 from shoal.node.identity import IdentityFile
 from shoal.node.settings import NodeSettings
-from shoal.ports.chunk_store import ChunkStore
+from shoal.node.verify import verify_replica
+from shoal.ports.chunk_store import ChunkStore, StoreUsage
 from shoal.ports.log import Log
 
+HURRY_GAP_NS = 100 * MILLISECOND
+"""The least time between two heartbeats, so that nobody can make a node flood its coordinator."""
 _JITTER = 0.1
 
 
@@ -51,26 +56,28 @@ class Membership:
         self._synced_at = env.clock.now()
         self._wake = asyncio.Event()
         self._address = Address("")
-        self.is_registered = False
-        cluster_id = identity.current.cluster_id
-        self.map = ClusterMap(cluster_id, 0, ClusterSettings(), ())
+        self._addresses: dict[NodeId, Address] = {}
+        self._is_map_doubtful = False
+        self._is_failed = False
+        self.map = ClusterMap(identity.current.cluster_id, 0, ClusterSettings(), ())
 
     def address_of(self, node: NodeId) -> Address:
         """Where a node listens. Raises: NotFound if the map that is known here does not have it."""
-        record = find_node(self.map, node)
-        if record is None:
+        address = self._addresses.get(node)
+        if address is None:
             self.hurry()
             raise NotFound("the target is not in this node's map yet", node=node)
-        return record.address
+        return address
 
     def hurry(self) -> None:
-        """Send the next heartbeat now."""
+        """Send the next heartbeat as soon as may be: there is something to learn, or to tell."""
         self._wake.set()
 
     async def register(self, address: Address) -> None:
         """Become a member, or come back as one. `address` is where others reach this node.
 
-        Raises: AlreadyExists (the name is taken), InvalidArgument, AccessDenied (another cluster), TransientError.
+        Raises: AlreadyExists (the name is taken), InvalidArgument, AccessDenied (another cluster), TransientError,
+        DiskFailed.
         """
         self._address = address
         seen = self._identity.current
@@ -94,71 +101,119 @@ class Membership:
         await self._identity.rename(reply.name)
         self._follow(reply.delta)
         await self._note_seen(reply.incarnation, reply.commit_number)
-        self.is_registered = True
         self._log.info("node_registered", name=reply.name, map_version=self.map.version)
 
     async def run(self) -> None:
-        """Heartbeat until cancelled; a coordinator that is away is waited for."""
-        is_quiet = False
+        """Heartbeat until cancelled; a coordinator that is away is waited for, and nothing that one says ends a node
+        that was a member. Raises: DiskFailed once the volume has failed and the coordinator was told or is away."""
+        is_lost = False
         while True:
+            has_more = False
             try:
-                more = await self.step()
-                is_quiet = False
-            except TransientError as exc:
-                if not is_quiet:
+                has_more = await self.step()
+                if is_lost:
+                    self._log.info("coordinator_found")
+                is_lost = False
+            except (TransientError, CallerError) as exc:
+                if not is_lost:
                     self._log.warning("coordinator_lost", why=exc.sentence)
-                more, is_quiet = False, True
-            if not more:
-                await self._pause(self._settings.heartbeat_retry_ns if is_quiet else self.map.settings.heartbeat_ns)
+                is_lost = True
+            if self._is_failed:
+                raise DiskFailed("the volume has failed; this node stops (replace the disk, then start a new node)")
+            await self._pause(self._turn_ns(is_lost=is_lost, has_more=has_more))
+
+    def _turn_ns(self, *, is_lost: bool, has_more: bool) -> int:
+        if is_lost:
+            return self._settings.heartbeat_retry_ns
+        return HURRY_GAP_NS if has_more else self.map.settings.heartbeat_ns
 
     async def _pause(self, duration_ns: int) -> None:
-        """Wait for the next turn, or until somebody is in a hurry."""
-        jitter = int(duration_ns * _JITTER * self._env.rng.random())
-        try:
-            async with asyncio.timeout((duration_ns - jitter) / 1e9):
+        """Wait for the next turn, or, after a least time, until somebody is in a hurry."""
+        least_ns = min(duration_ns, HURRY_GAP_NS)
+        await self._env.clock.sleep(least_ns)
+        jitter = _JITTER * self._env.rng.random()
+        with suppress(TimeoutError):  # the ordinary case: nobody was in a hurry
+            async with asyncio.timeout((duration_ns - least_ns) * (1 - jitter) / SECOND):
                 await self._wake.wait()
-        except TimeoutError:
-            pass  # the ordinary case: nobody was in a hurry
         self._wake.clear()
 
     async def step(self) -> bool:
-        """One heartbeat. True if there is more to report at once. Raises: TransientError, AccessDenied."""
-        now = self._env.clock.now()
-        await self._announcements.walk(self._store, now)
-        reports = self._announcements.batch(now)
-        damaged = tuple(r for r in self._store.quarantined() if r not in self._told_damaged)[:REPORTS_MAX]
+        """One heartbeat. True if there is more to report. Raises: TransientError, CallerError, DiskFailed."""
+        await self._walk()
+        reports = self._announcements.batch(self._env.clock.now())
+        damaged = tuple([each for each in self._store.quarantined() if each not in self._told_damaged][:REPORTS_MAX])
         usage = await self._store.usage()
-        heartbeat = Heartbeat(
-            node_id=self._identity.current.node_id,
-            map_version=self.map.version,
-            capacity_bytes=usage.capacity_bytes,
-            free_bytes=usage.free_bytes,
-            can_write=usage.can_write,
-            is_failed=usage.is_failed,
-            reports=reports,
-            damaged=tuple(ReplicaAddress(*replica) for replica in damaged),
-        )
+        self._is_failed = usage.is_failed or self._identity.is_failed
+        heartbeat = self._heartbeat(usage, reports, damaged)
         try:
             reply: HeartbeatReply = await self._call(routes.HEARTBEAT, heartbeat)
         except NotFound:
-            await self.register(self._address)  # another catalog, or one that forgot us
+            await self._join_again()
             return True
+        if len(reply.verdicts) != len(reports):
+            raise TransientError("the coordinator has not judged every report", reports=len(reports))
         self._announcements.settle(reports, reply.verdicts, self._env.clock.now())
         self._told_damaged.update(dict.fromkeys(damaged))
         self._follow(reply.delta)
         await self._note_seen(reply.incarnation, reply.commit_number)
-        return len(reports) == REPORTS_MAX
+        return REPORTS_MAX in (len(reports), len(damaged))
+
+    def _heartbeat(
+        self, usage: StoreUsage, reports: tuple[ReplicaReport, ...], damaged: tuple[ReplicaId, ...]
+    ) -> Heartbeat:
+        return Heartbeat(
+            node_id=self._identity.current.node_id,
+            map_version=0 if self._is_map_doubtful else self.map.version,
+            capacity_bytes=usage.capacity_bytes,
+            free_bytes=usage.free_bytes,
+            can_write=usage.can_write and not self._is_failed,
+            is_failed=self._is_failed,
+            reports=reports,
+            damaged=tuple([ReplicaAddress(*replica) for replica in damaged]),
+        )
+
+    async def _walk(self) -> None:
+        for replica in await self._announcements.walk(self._store, self._env.clock.now()):
+            with suppress(NotFound, DiskFailed):  # deleted meanwhile; or the volume has failed, and `usage` says so
+                await verify_replica(self._store, replica, log=self._log)
+
+    async def _join_again(self) -> None:
+        """The coordinator does not know this node: its catalog is another one, or was restored."""
+        await self.register(self._address)
+        self._tell_all_again()
+
+    def _tell_all_again(self) -> None:
+        self._announcements.walk_again()
+        self._told_damaged.clear()
 
     def _follow(self, delta: MapDelta) -> None:
+        """Take the next steps of the map. A whole map is taken as it is, also if its version is lower: it answers
+        our question, so it is of another life of the catalog. Raises: AccessDenied for another cluster's map."""
+        known = self.map if delta.full is None else ClusterMap(self.map.cluster_id, -1, ClusterSettings(), ())
         try:
-            self.map = membership.apply(self.map, delta)
-        except StaleEpoch:
-            self.map = ClusterMap(self.map.cluster_id, 0, ClusterSettings(), ())  # ask for all of it
+            followed = membership.apply(known, delta)
+        except StaleEpoch as exc:
+            # Addresses that are known still serve, until all of the map comes with the next heartbeat.
+            self._log.warning("map_doubtful", why=exc.sentence, map_version=self.map.version)
+            self._is_map_doubtful = True
             self.hurry()
+            return
+        self._is_map_doubtful = False
+        if followed is not self.map:
+            self.map = followed
+            self._addresses = {node.node_id: node.address for node in followed.nodes}
 
     async def _note_seen(self, incarnation: int, commit_number: int) -> None:
         is_new = self._identity.note_seen(incarnation=incarnation, commit_number=commit_number)
+        if is_new:
+            self._tell_all_again()
         now = self._env.clock.now()
-        if is_new or now - self._synced_at >= self._settings.identity_sync_ns:
-            self._synced_at = now
+        if not is_new and now - self._synced_at < self._settings.identity_sync_ns:
+            return
+        self._synced_at = now
+        try:
             await self._identity.sync()
+        except (DiskFailed, StorageFull) as exc:
+            # A full disk is tried again in a while; a failed one ends `run`, once the coordinator was told.
+            self._log.error("identity_not_stored", why=exc.sentence)
+            self.hurry()

@@ -3,7 +3,7 @@
 import asyncio
 
 from shoal.base.env import Env
-from shoal.base.errors import DiskFailed, TransientError
+from shoal.base.errors import TransientError
 from shoal.base.ids import Address, NodeId
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.node.announcements import Announcements
@@ -33,31 +33,30 @@ class Node:
         settings: NodeSettings,
         log: Log,
     ) -> None:
+        self._env = env
         self._log = log
         self._identity = identity
         self._store = store
-        node = identity.current.node_id
-        self._env = env
         self._settings = settings
+        node = identity.current.node_id
         announcements = Announcements(retry_ns=settings.heartbeat_retry_ns)
         call = CoordinatorCall(
             env, link, node=node, keys=keys, address=settings.coordinator, deadline_ns=settings.control_deadline_ns
         )
         self.membership = Membership(
-            env,
-            identity=identity,
-            store=store,
-            announcements=announcements,
-            call=call,
-            settings=settings,
-            log=log,
+            env, identity=identity, store=store, announcements=announcements, call=call, settings=settings, log=log
         )
         forwarder = Forwarder(
-            env, link, node=node, keys=keys, membership=self.membership, deadline_ns=settings.forward_deadline_ns
+            env,
+            link,
+            node=node,
+            keys=keys,
+            address_of=self.membership.address_of,
+            deadline_ns=settings.forward_deadline_ns,
         )
         self._service = Service(
             env,
-            keeping=Keeping(env, node, store, keys, announcements),
+            keeping=Keeping(env, node, store, keys, announcements, self.membership.hurry),
             keys=keys,
             forwarder=forwarder,
             identity=identity,
@@ -75,19 +74,19 @@ class Node:
         return await self._service.handle(request)
 
     async def run(self, address: Address) -> None:
-        """Register `address`, then serve until cancelled. Returns never by itself.
+        """Register `address`, then serve until cancelled; nothing that was begun goes on behind that. Call it once.
 
-        Raises: AlreadyExists or AccessDenied (the cluster does not take this node), DiskFailed once the volume has
-        failed and the coordinator was told, if it could be.
+        Raises: AlreadyExists, InvalidArgument or AccessDenied (the cluster does not take this node), DiskFailed once
+        the volume has failed and the coordinator was told, if it could be; InvariantBroken.
         """
         await self._register(address)
         try:
-            async with asyncio.TaskGroup() as group:
-                self._service.tasks = group
-                group.create_task(self.membership.run(), name="heartbeats")
-                group.create_task(self._watch_disk(), name="watch-disk")
-        finally:
-            self._service.tasks = None
+            async with asyncio.TaskGroup() as behind:
+                with self._service.serving(behind):
+                    await self.membership.run()
+        except BaseExceptionGroup as ended:
+            # One thing ends a node; if a second one happened on the way out, it is in the log.
+            raise ended.exceptions[0] from None
 
     async def _register(self, address: Address) -> None:
         is_quiet = False
@@ -100,16 +99,10 @@ class Node:
                 is_quiet = True
             await self._env.clock.sleep(self._settings.heartbeat_retry_ns)
 
-    async def _watch_disk(self) -> None:
-        await self._service.disk_failed.wait()
-        try:
-            await self.membership.step()
-        except TransientError as exc:
-            # The coordinator will notice the silence instead.
-            self._log.warning("failure_not_told", why=exc.sentence)
-        raise DiskFailed("the volume has failed; this node stops (replace the disk, then start a new node)")
-
     async def close(self) -> None:
-        """Write down what is only remembered, and close the store."""
-        await self._identity.sync()
-        await self._store.close()
+        """Write down what is only remembered, and close the store. Raises: StorageFull, DiskFailed."""
+        try:
+            if not self._identity.is_failed:
+                await self._identity.sync()
+        finally:
+            await self._store.close()

@@ -1,17 +1,31 @@
 """A client's PUT at its primary: stored here, forwarded as it arrives, answered when the quorum is durable.
 
-Frames flow to the store and to each target; `core.write_quorum` decides who is waited for, who stands in, and when to
-answer. What is still under way then goes on behind, in tasks of the node.
+`core.write_quorum` decides who is waited for, who stands in, and when to answer; this module carries it out. Until the
+payload has come whole and is what its seal says, an error undoes everything: no target has been given a seal, so none
+can take the bytes for a replica. From then on nothing is undone. The local copy and the forwards are tasks of the node
+and go on behind the answer; whatever they store is true, whether the client hears of it or not.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import assert_never
 
 from shoal.base.digests import Buffer, crc64, sha256
-from shoal.base.errors import DiskFailed, InvalidArgument, QuorumNotReached, ShoalError, StorageFull
+from shoal.base.errors import (
+    AlreadyExists,
+    CallerError,
+    CorruptionError,
+    DiskFailed,
+    InvalidArgument,
+    InvariantBroken,
+    QuorumNotReached,
+    ShoalError,
+    TransientError,
+)
 from shoal.base.ids import NodeId, ReplicaId
 from shoal.base.units import KIB
+from shoal.core.trust.receipts import ChunkFacts
 from shoal.core.write_quorum import (
     Answer,
     BodyDone,
@@ -28,20 +42,24 @@ from shoal.core.write_quorum import (
     TargetStored,
     WriteQuorum,
 )
+from shoal.formats import wire
 from shoal.model.messages.replicas import Failed, Pending, PutReply, Receipt
-from shoal.node.forward import Forwarder, FrameFeed, PayloadDigest
-from shoal.node.keeping import Keeping, reply_with
-from shoal.node.put_request import PutHead
+from shoal.node.feeds import Feeds
+from shoal.node.forward import Copy, Forwarder
+from shoal.node.keeping import Keeping
+from shoal.node.put_request import ClientPut
 from shoal.node.replica_body import ReplicaBody
 from shoal.ports.chunk_store import ReplicaWriter, StoredReplica
-from shoal.ports.link import IncomingBody, Reply, Stream
+from shoal.ports.link import IncomingBody, Reply
 from shoal.ports.log import Log
 
 Spawn = Callable[[Coroutine[None, None, None], str], "asyncio.Task[None]"]
-"""Starts a named task that belongs to the node and may outlive the request."""
+"""Starts a named task that belongs to the node and may outlive the request. Raises: Throttled."""
 
 WHOLE_MAX = 64 * KIB
 """Payloads up to this are taken whole before they are forwarded: no queues, one write each."""
+
+_Send = Callable[[Copy], Coroutine[None, None, Receipt]]
 
 
 class PrimaryPut:
@@ -51,129 +69,131 @@ class PrimaryPut:
         self,
         keeping: Keeping,
         forwarder: Forwarder,
-        head: PutHead,
+        put: ClientPut,
         *,
         grant: str,
         spawn: Spawn,
         stall_ns: int,
         log: Log,
     ) -> None:
+        """Raises: InvalidArgument or QuorumNotReached if the named nodes cannot be a quorum."""
         self._keeping = keeping
         self._forwarder = forwarder
-        self._head = head
+        self._put = put
         self._grant = grant
         self._spawn = spawn
-        self._stall_ns = stall_ns
         self._log = log
-        local = Target(keeping.node, head.replica.placement)
-        self._machine = WriteQuorum(local, head.targets, spares=head.spares, quorum=head.quorum)
-        self._feeds: dict[NodeId, FrameFeed] = {}
+        local = Target(keeping.node, put.replica.placement)
+        self._machine = WriteQuorum(local, put.targets, spares=put.spares, quorum=put.quorum)
+        self._feeds = Feeds(must_wait_for=self._machine.must_wait_for, on_stall=self._stalled, stall_ns=stall_ns)
         self._forwards: dict[NodeId, asyncio.Task[None]] = {}
         self._receipts: dict[NodeId, Receipt] = {}
         self._stored: StoredReplica | None = None
         self._is_local_lost = False
+        self._is_stopped = False
         self._outcome: asyncio.Future[Answer | Refuse] = asyncio.get_running_loop().create_future()
 
     async def run(self, body: IncomingBody) -> Reply:
-        """The reply with W receipts. Raises: InvalidArgument (a wrong digest or length), StorageFull and DiskFailed
-        (before anything was taken), QuorumNotReached, OutcomeUnknown (the client broke off)."""
-        incoming = ReplicaBody(body, self._head.size)
-        writer = await self._keeping.store.create(self._head.replica, stored_bytes=self._head.size)
+        """The reply with W receipts; with the one of this node if it holds the same replica already.
+
+        Raises: InvalidArgument (a wrong digest or length), OutcomeUnknown and DeadlineExceeded (the client broke off
+        or is too slow), AlreadyExists, StorageFull, Throttled and DiskFailed (nothing was taken), QuorumNotReached.
+        """
+        incoming = ReplicaBody(body, self._put.size)
+        begun = await self._keeping.begin(self._put.replica, self._put.size)
+        if isinstance(begun, StoredReplica):
+            return self._keeping.receipt_again(begun, await incoming.skip(), self._put.size)
         try:
-            if self._head.size <= WHOLE_MAX:
-                digest = await self._take_whole(incoming, writer)
-            else:
-                digest = await self._take_stream(incoming, writer)
+            facts = await self._take(incoming, begun)
             self._keeping.env.crashpoint("node.primary.received")
-            self._happened(BodyDone())
-            await self._finish(writer, digest)
+            self._spawn(self._store(begun, facts), f"store {self._put.replica.address}")
         except BaseException:
-            await self._break_off()
+            self._cut_all()
+            await begun.abandon()
             raise
-        finally:
-            await writer.abandon()
-        return self._reply(await self._outcome, digest)
+        self._happened(BodyDone())
+        return self._reply(self._require_quorum(await self._outcome), facts)
 
-    # -- taking the body in
+    def stop(self) -> None:
+        """The node stops: nothing that is under way will end. Whoever waits for the answer is refused."""
+        self._is_stopped = True
+        self._cut_all()
+        if not self._outcome.done():
+            self._outcome.set_result(Refuse("the primary is stopping", (), ()))
 
-    async def _take_whole(self, incoming: ReplicaBody, writer: ReplicaWriter) -> PayloadDigest:
-        payload = b"".join([bytes(frame) async for frame in incoming.payload()])
-        digest = PayloadDigest(len(payload), sha256(payload), crc64(payload))
-        await self._check_seal(incoming, digest)
+    # -- taking the payload in
+
+    async def _take(self, incoming: ReplicaBody, writer: ReplicaWriter) -> ChunkFacts:
+        if self._put.size <= WHOLE_MAX:
+            return await self._take_whole(incoming, writer)
+        return await self._take_frames(incoming, writer)
+
+    async def _take_whole(self, incoming: ReplicaBody, writer: ReplicaWriter) -> ChunkFacts:
+        payload = await incoming.whole()
+        facts = await self._checked(incoming, sha256(payload), crc64(payload))
+        for target in self._put.targets:
+            self._start(target, partial(self._forwarder.send, payload=payload, facts=facts))
         await self._write(writer, payload)
-        for target in self._head.targets:
-            replica = self._replica_at(target)
-            self._start(target, payload + self._forwarder.seal(replica, digest))
-        return digest
+        return facts
 
-    async def _take_stream(self, incoming: ReplicaBody, writer: ReplicaWriter) -> PayloadDigest:
-        for target in self._head.targets:
-            feed = self._feeds[target.node] = FrameFeed(self._head.size)
-            self._start(target, feed.stream)
+    async def _take_frames(self, incoming: ReplicaBody, writer: ReplicaWriter) -> ChunkFacts:
+        for target in self._put.targets:
+            feed = self._feeds.open(target.node, self._put.size)
+            self._start(target, partial(self._forwarder.send_fed, feed=feed))
         hashing = self._keeping.env.cpu.digest()
-        async for frame in incoming.payload():
+        while frame := await incoming.next_frame():
             await hashing.update(frame)
-            await self._feed_all(frame)
+            await self._feeds.give(frame)
             await self._write(writer, frame)
-            if self._outcome.done():  # refused already: the client need not send the rest
-                self._reply(self._outcome.result(), PayloadDigest(0, b"", 0))
-        digest = PayloadDigest(self._head.size, *await hashing.finish())
-        await self._check_seal(incoming, digest)
-        for target in self._head.targets:
-            if target.node in self._feeds:
-                await self._feeds[target.node].feed(self._forwarder.seal(self._replica_at(target), digest))
-        return digest
+            if self._outcome.done():  # refused: the client need not send the rest
+                self._require_quorum(self._outcome.result())
+        facts = await self._checked(incoming, *await hashing.finish())
+        replicas = {target.node: self._replica_at(target) for target in self._put.targets}
+        self._feeds.finish(facts, lambda node: self._forwarder.seal(replicas[node], facts))
+        return facts
 
-    async def _check_seal(self, incoming: ReplicaBody, digest: PayloadDigest) -> None:
+    async def _checked(self, incoming: ReplicaBody, digest: bytes, crc: int) -> ChunkFacts:
         seal = await incoming.seal()
-        if (seal.sha256, seal.crc64) != (digest.sha256, digest.crc64):
+        if (seal.sha256, seal.crc64) != (digest, crc):
             raise InvalidArgument("wrong digest: the bytes are not those that were announced; nothing was stored")
+        return ChunkFacts(self._put.replica.chunk, self._put.size, digest, crc)
 
     async def _write(self, writer: ReplicaWriter, frame: Buffer) -> None:
+        if self._is_local_lost:
+            return
         try:
             await writer.write(frame)
-        except (DiskFailed, StorageFull) as exc:
-            if not self._is_local_lost:
-                self._lose_local(exc)
+        except (DiskFailed, TransientError) as exc:
+            self._lose_local(exc)
 
-    # -- feeding the targets
+    # -- the replica on this node
 
-    async def _feed_all(self, frame: Buffer) -> None:
-        slow = [node for node, feed in self._feeds.items() if feed.is_full]
-        for node, feed in list(self._feeds.items()):
-            if node not in slow:
-                await feed.feed(frame)
-        while slow:
-            node = slow[0]
-            if await self._feed_slow(node, frame, slow):
-                slow.pop(0)
-
-    async def _feed_slow(self, node: NodeId, frame: Buffer, slow: list[NodeId]) -> bool:
-        """True when `node` took the frame, or takes none any more."""
-        feed = self._feeds.get(node)
-        if feed is None:
-            return True
-        patience = None if self._machine.must_wait_for(slow) else self._stall_ns / 1e9
+    async def _store(self, writer: ReplicaWriter, facts: ChunkFacts) -> None:
         try:
-            async with asyncio.timeout(patience):
-                await feed.feed(frame)
-        except TimeoutError:
-            self._log.warning("forward_stalled", replica=self._head.replica.address, node=node)
-            self._happened(TargetStalled(node))
-            return False
-        return True
+            if self._is_local_lost:
+                return
+            self._stored = await writer.finish(facts.sha256)
+        except (DiskFailed, TransientError, AlreadyExists) as exc:
+            self._lose_local(exc)
+            return
+        finally:
+            await writer.abandon()
+        self._keeping.env.crashpoint("node.primary.stored")
+        self._receipts[self._keeping.node] = self._keeping.kept(self._stored)
+        self._happened(LocalStored())
 
-    async def _break_off(self) -> None:
-        """The payload will not come whole: no target may take it for whole."""
-        for node, feed in list(self._feeds.items()):
-            self._forwards[node].cancel()
-            feed.stop()
-        if not self._outcome.done():
-            self._outcome.cancel()
+    def _lose_local(self, error: ShoalError) -> None:
+        self._is_local_lost = True
+        self._log.error("local_replica_lost", replica=self._put.replica.address, why=error.sentence)
+        if isinstance(error, DiskFailed):
+            self._keeping.on_disk_trouble()
+        self._happened(LocalFailed(error.sentence))
 
     # -- what happened, and what follows
 
     def _happened(self, event: Event) -> None:
+        if self._is_stopped:
+            return
         for command in self._machine.handle(event, self._keeping.env.clock.now()):
             self._do(command)
 
@@ -182,76 +202,76 @@ class PrimaryPut:
             case StartSpare(node, placement):
                 self._start_from_store(Target(node, placement))
             case DropTarget(node):
-                self._forwards[node].cancel()
-                self._end_feed(node)
-            case Answer() | Refuse():
-                if not self._outcome.done():
-                    self._outcome.set_result(command)
+                self._cut(node)
+            case Refuse():
+                self._cut_all()
+                self._conclude(command)
+            case Answer():
+                self._conclude(command)
             case _:
                 assert_never(command)
 
-    async def _finish(self, writer: ReplicaWriter, digest: PayloadDigest) -> None:
-        if self._is_local_lost:
-            return
-        try:
-            self._stored = await writer.finish(digest.sha256)
-        except (DiskFailed, StorageFull) as exc:
-            self._lose_local(exc)
-            return
-        self._keeping.env.crashpoint("node.primary.stored")
-        self._receipts[self._keeping.node] = self._keeping.kept(self._stored)
-        self._happened(LocalStored())
+    def _conclude(self, outcome: Answer | Refuse) -> None:
+        if not self._outcome.done():  # else whoever waited for it is gone
+            self._outcome.set_result(outcome)
 
-    def _lose_local(self, error: ShoalError) -> None:
-        self._is_local_lost = True
-        self._log.error("local_replica_lost", replica=self._head.replica.address, why=error.sentence)
-        self._happened(LocalFailed(error.sentence))
+    def _stalled(self, node: NodeId) -> None:
+        self._log.warning("forward_stalled", replica=self._put.replica.address, node=node)
+        self._happened(TargetStalled(node))
 
     # -- forwards
 
     def _replica_at(self, target: Target) -> ReplicaId:
-        return self._head.replica._replace(placement=target.placement)
+        return self._put.replica._replace(placement=target.placement)
 
-    def _start(self, target: Target, body: Stream | bytes) -> None:
-        name = f"forward-{self._replica_at(target).address}"
-        self._forwards[target.node] = self._spawn(self._forward(target, body), name)
+    def _start(self, target: Target, send: _Send) -> None:
+        copy = Copy(target.node, self._replica_at(target), self._grant)
+        self._forwards[target.node] = self._spawn(self._forward(copy, send), f"forward {copy.replica.address}")
 
     def _start_from_store(self, target: Target) -> None:
-        if self._stored is not None:
-            store = self._keeping.store
-            self._start(target, self._forwarder.from_store(store, self._stored, self._replica_at(target)))
+        if self._stored is None:
+            raise InvariantBroken("a copy was asked for before there was one here", node=target.node)
+        self._start(target, partial(self._forwarder.send_stored, store=self._keeping.store, stored=self._stored))
 
-    async def _forward(self, target: Target, body: Stream | bytes) -> None:
+    async def _forward(self, copy: Copy, send: _Send) -> None:
         event: Event
         try:
-            receipt = await self._forwarder.send(self._replica_at(target), target, body, grant=self._grant)
-        except ShoalError as exc:
-            self._log.info("forward_failed", replica=self._replica_at(target).address, why=exc.sentence)
-            event = TargetFailed(target.node, exc.sentence)
-        else:
-            self._receipts[target.node] = receipt
-            event = TargetStored(target.node)
-        self._end_feed(target.node)
-        self._happened(event)
+            self._receipts[copy.node] = await send(copy)
+            event = TargetStored(copy.node)
+        except (TransientError, CallerError, CorruptionError, DiskFailed) as exc:
+            # Of this class of errors none is a bug here: the target, or the way to it, has failed; a spare stands in.
+            self._log.info("forward_failed", replica=copy.replica.address, node=copy.node, why=exc.sentence)
+            event = TargetFailed(copy.node, exc.sentence)
+        if self._forwards.get(copy.node) is asyncio.current_task():  # else it was cut, and what it did tells nothing
+            del self._forwards[copy.node]
+            self._feeds.stop(copy.node)
+            self._happened(event)
 
-    def _end_feed(self, node: NodeId) -> None:
-        feed = self._feeds.pop(node, None)
-        if feed is not None:
-            feed.stop()
+    def _cut(self, node: NodeId) -> None:
+        forward = self._forwards.pop(node, None)
+        if forward is not None:
+            forward.cancel()
+        self._feeds.stop(node)
+
+    def _cut_all(self) -> None:
+        for node in list(self._forwards):
+            self._cut(node)
 
     # -- the answer
 
-    def _reply(self, outcome: Answer | Refuse, digest: PayloadDigest) -> Reply:
+    def _require_quorum(self, outcome: Answer | Refuse) -> Answer:
         if isinstance(outcome, Refuse):
-            raise QuorumNotReached(outcome.why, replica=self._head.replica.address)
-        shard = self._head.replica.shard
-        return reply_with(
-            PutReply(
-                size=digest.size,
-                sha256=digest.sha256,
-                crc64=digest.crc64,
-                receipts=tuple(self._receipts[node] for node in outcome.stored),
-                pending=tuple(Pending(target.node, shard, target.placement) for target in outcome.pending),
-                failed=tuple(Failed(target.node, target.placement, target.why) for target in outcome.failed),
-            )
+            raise QuorumNotReached(outcome.why, replica=self._put.replica.address)
+        return outcome
+
+    def _reply(self, outcome: Answer, facts: ChunkFacts) -> Reply:
+        shard = self._put.replica.shard
+        reply = PutReply(
+            size=facts.size,
+            sha256=facts.sha256,
+            crc64=facts.crc64,
+            receipts=tuple([self._receipts[node] for node in outcome.stored]),
+            pending=tuple([Pending(target.node, shard, target.placement) for target in outcome.pending]),
+            failed=tuple([Failed(target.node, target.placement, target.why) for target in outcome.failed]),
         )
+        return Reply(201, {}, wire.encode(reply))

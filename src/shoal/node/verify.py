@@ -4,9 +4,9 @@ The reader's word alone must not remove a replica, so the node believes only its
 """
 
 from shoal.base.digests import BLOCK_BYTES, BlockTable
-from shoal.base.errors import ChecksumMismatch
+from shoal.base.errors import ChecksumMismatch, DiskFailed
 from shoal.base.ids import ReplicaId
-from shoal.ports.chunk_store import ChunkStore
+from shoal.ports.chunk_store import ChunkStore, ReplicaReader
 from shoal.ports.link import FRAME_BYTES
 from shoal.ports.log import Log
 
@@ -14,25 +14,28 @@ _READ_BYTES = FRAME_BYTES // BLOCK_BYTES * BLOCK_BYTES
 
 
 async def is_replica_good(store: ChunkStore, replica: ReplicaId) -> bool:
-    """Read all of it and compare with its own table. Raises: NotFound, DiskFailed."""
+    """Whether all of it can be read and is as its own table says. Raises: NotFound."""
     try:
         reader = await store.open(replica)
-    except ChecksumMismatch:
-        return False
-    try:
-        table = BlockTable()
-        while table.length < reader.info.stored_bytes:
-            length = min(_READ_BYTES, reader.info.stored_bytes - table.length)
-            table.update(await reader.read(table.length, length))
-        return table.finish() == reader.table and table.crc64 == reader.info.crc64
-    except ChecksumMismatch:
-        return False
-    finally:
-        await reader.close()
+        try:
+            return await _is_as_written(reader)
+        finally:
+            await reader.close()
+    except (ChecksumMismatch, DiskFailed):
+        return False  # to a reader, bytes that the medium does not give are as lost as wrong ones
+
+
+async def _is_as_written(reader: ReplicaReader) -> bool:
+    table = BlockTable()
+    while table.length < reader.info.stored_bytes:
+        length = min(_READ_BYTES, reader.info.stored_bytes - table.length)
+        table.update(await reader.read(table.length, length))
+    return table.finish() == reader.table and table.crc64 == reader.info.crc64
 
 
 async def verify_replica(store: ChunkStore, replica: ReplicaId, *, log: Log) -> bool:
-    """True if it is good; a damaged one is in quarantine on return. Raises: NotFound, DiskFailed."""
+    """True if it is good; a damaged one is in quarantine on return. Raises: NotFound; DiskFailed if the quarantine
+    could not be written down."""
     if await is_replica_good(store, replica):
         return True
     await store.quarantine(replica)

@@ -1,6 +1,8 @@
 """Node identity file, version 1 (docs/specs/node-directory.md).
 
 magic 'SHOALNID' | version u32 = 1 | length u32 | MessagePack of NodeIdentity | crc64nvme u64 of all before
+
+Every version begins with this magic and a version, and ends with this checksum, so that damage is told from news.
 """
 
 import struct
@@ -40,16 +42,18 @@ def pack_identity(identity: NodeIdentity) -> bytes:
 
 
 def unpack_identity(data: bytes) -> NodeIdentity:
-    """Raises: FormatUnknown (another file, or of a newer release), ChecksumMismatch."""
-    if len(data) < _HEAD.size + CRC_BYTES or data[:8] != _MAGIC:
+    """Raises: ChecksumMismatch (damaged), FormatUnknown (another file, or of a newer release)."""
+    body, crc = data[:-CRC_BYTES], data[-CRC_BYTES:]
+    if len(body) < _HEAD.size or int.from_bytes(crc, "big") != crc64(body):
+        raise ChecksumMismatch("the node's identity file is damaged")
+    magic, version, length = _HEAD.unpack_from(body)
+    if magic != _MAGIC:
         raise FormatUnknown("this is not a node's identity file")
-    _, version, length = _HEAD.unpack_from(data)
     if version != _VERSION:
         raise FormatUnknown(f"the node's directory has format {version}; this release reads {_VERSION}: upgrade Shoal")
-    end = _HEAD.size + length
-    if len(data) != end + CRC_BYTES or int.from_bytes(data[end:], "big") != crc64(data[:end]):
-        raise ChecksumMismatch("the node's identity file is damaged")
+    if len(body) != _HEAD.size + length:
+        raise ChecksumMismatch("the node's identity file has the wrong length")
     try:
-        return wire.decode(data[_HEAD.size : end], NodeIdentity)
+        return wire.decode(body[_HEAD.size :], NodeIdentity)
     except InvalidArgument as exc:
         raise ChecksumMismatch("the node's identity file is damaged") from exc

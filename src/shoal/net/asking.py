@@ -10,6 +10,7 @@ from shoal.net.alarm import Alarm
 from shoal.net.connection import Connection
 from shoal.net.head import HeadRefused, ReplyHead, parse_reply
 from shoal.net.incoming import Body
+from shoal.net.receive_memory import ReceiveMemory
 from shoal.net.settings import LinkSettings
 
 _INTERIM_MAX = 8
@@ -24,11 +25,11 @@ class ClientConnection(Connection[ReplyHead]):
         address: Address,
         limits: LinkSettings,
         *,
-        room: memoryview,
+        memory: ReceiveMemory,
         made: Callable[["ClientConnection"], None],
         gone: Callable[["ClientConnection"], None],
     ) -> None:
-        super().__init__(limits, room)
+        super().__init__(limits, memory)
         self.address = address
         self._made = made
         self._gone = gone

@@ -10,9 +10,9 @@ from shoal.base.ids import Address, Instant
 from shoal.base.units import SECOND
 from shoal.net.asking import ClientConnection
 from shoal.net.compose import request_head
-from shoal.net.connection import RECEIVE_BYTES
 from shoal.net.outgoing import JOIN_BYTES_MAX, Sending, as_stream, close_pieces
 from shoal.net.pool import Pool
+from shoal.net.receive_memory import ReceiveMemory
 from shoal.net.settings import LinkSettings
 from shoal.ports.link import IncomingReply, Reply, Request, Stream
 from shoal.ports.log import Log
@@ -25,7 +25,7 @@ class HttpLink:
         self._clock = clock
         self._settings = settings
         self._log = log
-        self._pool = Pool(settings, memoryview(bytearray(RECEIVE_BYTES)))
+        self._pool = Pool(settings, ReceiveMemory())
 
     async def call(self, address: Address, request: Request, *, deadline: Instant, reply_bytes_max: int) -> Reply:
         content = request.body

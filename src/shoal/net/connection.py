@@ -12,14 +12,11 @@ from abc import abstractmethod
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from shoal.base.errors import DeadlineExceeded, OutcomeUnknown, ShoalError, check
-from shoal.base.units import KIB
 from shoal.net.alarm import Pace
 from shoal.net.head import END, HeadRefused, check_partial
 from shoal.net.incoming import Body
+from shoal.net.receive_memory import ReceiveMemory
 from shoal.net.settings import LinkSettings
-
-RECEIVE_BYTES = 64 * KIB
-"""Size of the receive buffer that all connections of a loop share while they wait for heads."""
 
 _TCP_INFO_BYTES_ACKED = 120
 """Offset of tcpi_bytes_acked (u64) in struct tcp_info of Linux, see linux/tcp.h; the layout only ever grows."""
@@ -41,13 +38,14 @@ class PeerLost(Exception):
 class Connection(asyncio.BufferedProtocol, Generic[H]):
     """I turn the bytes of one connection into messages, and tell when the peer can take more. One message at a time.
 
-    Made inside a running loop. `room` is the shared receive buffer of RECEIVE_BYTES.
+    Made inside a running loop, whose connections share `memory`.
     """
 
-    def __init__(self, limits: LinkSettings, room: memoryview) -> None:
+    def __init__(self, limits: LinkSettings, memory: ReceiveMemory) -> None:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._room = room
+        self._memory = memory
+        self._room = memory.room
         self._inbox = bytearray()
         self._searched = 0
         self._receiver: asyncio.Future[tuple[H, Body] | None] | None = None
@@ -274,7 +272,7 @@ class Connection(asyncio.BufferedProtocol, Generic[H]):
         self._hand_over((head, self._begin_body(head.body_length)))
 
     def _begin_body(self, length: int) -> Body:
-        body = Body(length, self, frames_max=self._limits.frames_waiting_max)
+        body = Body(length, self, frames_max=self._limits.frames_waiting_max, memory=self._memory)
         if length and self._inbox:
             body.seed(bytes(self._inbox[:length]))
             del self._inbox[:length]

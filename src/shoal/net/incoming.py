@@ -8,6 +8,7 @@ from typing import Protocol
 from shoal.base.digests import Buffer
 from shoal.base.errors import InvalidArgument, ShoalError, check
 from shoal.base.units import KIB
+from shoal.net.receive_memory import ReceiveMemory
 from shoal.ports.link import FRAME_BYTES
 
 FIRST_FRAME_BYTES = 64 * KIB
@@ -30,14 +31,16 @@ class Body:
     """
 
     __slots__ = (
-        "_error", "_filled", "_flow", "_frame", "_frames", "_frames_max", "_is_paused", "_length", "_reader", "_taken",
+        "_error", "_filled", "_flow", "_frame", "_frames", "_frames_max", "_is_paused", "_length", "_memory",
+        "_reader", "_taken",
         "invite", "missing",
     )  # fmt: skip
 
-    def __init__(self, length: int, flow: Flow, *, frames_max: int) -> None:
+    def __init__(self, length: int, flow: Flow, *, frames_max: int, memory: ReceiveMemory) -> None:
         self._length = length
         self._flow = flow
         self._frames_max = frames_max
+        self._memory = memory
         self._frames: deque[Buffer] = deque()
         self._frame = memoryview(b"")
         self._filled = self._taken = 0
@@ -72,7 +75,7 @@ class Body:
         """Where the next bytes go; never more than is missing, never empty while something is."""
         if self._filled == len(self._frame):
             size = FRAME_BYTES if self._length - self.missing >= FIRST_FRAME_BYTES else FIRST_FRAME_BYTES
-            self._frame = memoryview(bytearray(min(size, self.missing)))
+            self._frame = self._memory.frame(min(size, self.missing))
             self._filled = self._taken = 0
         return self._frame[self._filled :]
 

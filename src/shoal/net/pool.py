@@ -9,6 +9,7 @@ from shoal.base.ids import Address
 from shoal.base.units import SECOND
 from shoal.net.address import parse_address
 from shoal.net.asking import ClientConnection
+from shoal.net.receive_memory import ReceiveMemory
 from shoal.net.settings import LinkSettings
 
 _Waiter = asyncio.Future[ClientConnection | None]
@@ -17,9 +18,9 @@ _Waiter = asyncio.Future[ClientConnection | None]
 class Pool:
     """I lend connections. Each is lent to one borrower, who calls `give_back`, or `cut`s it."""
 
-    def __init__(self, settings: LinkSettings, room: memoryview) -> None:
+    def __init__(self, settings: LinkSettings, memory: ReceiveMemory) -> None:
         self._settings = settings
-        self._room = room
+        self._memory = memory
         self._lanes: dict[Address, _Lane] = {}
         self._is_closed = False
 
@@ -38,7 +39,7 @@ class Pool:
         lane = self._lanes.get(address)
         if lane is None:
             parse_address(address)
-            lane = self._lanes[address] = _Lane(address, self._settings, room=self._room, emptied=self._forget)
+            lane = self._lanes[address] = _Lane(address, self._settings, memory=self._memory, emptied=self._forget)
         try:
             async with asyncio.timeout_at(when):
                 return await lane.take(fresh=fresh)
@@ -69,11 +70,11 @@ class _Lane:
     """The connections to one address, and who waits for one."""
 
     def __init__(
-        self, address: Address, settings: LinkSettings, *, room: memoryview, emptied: Callable[[Address], None]
+        self, address: Address, settings: LinkSettings, *, memory: ReceiveMemory, emptied: Callable[[Address], None]
     ) -> None:
         self._address = address
         self._settings = settings
-        self._room = room
+        self._memory = memory
         self._emptied = emptied
         self._places = 0  # held for connections that are being opened
         self._idle: list[ClientConnection] = []
@@ -141,7 +142,7 @@ class _Lane:
         return connection
 
     def _make(self) -> ClientConnection:
-        return ClientConnection(self._address, self._settings, room=self._room, made=self._made, gone=self._gone)
+        return ClientConnection(self._address, self._settings, memory=self._memory, made=self._made, gone=self._gone)
 
     def _made(self, connection: ClientConnection) -> None:
         self.connections[connection] = None

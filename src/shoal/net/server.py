@@ -8,7 +8,7 @@ from shoal.base.errors import AlreadyExists, InvalidArgument
 from shoal.base.ids import Address
 from shoal.base.units import SECOND
 from shoal.net.address import format_address, parse_address
-from shoal.net.connection import RECEIVE_BYTES
+from shoal.net.receive_memory import ReceiveMemory
 from shoal.net.serving import ServerConnection
 from shoal.net.settings import LinkSettings
 from shoal.ports.link import Handler
@@ -24,14 +24,14 @@ class HttpListener:
         self._clock = clock
         self._settings = settings
         self._log = log
-        self._room = memoryview(bytearray(RECEIVE_BYTES))
+        self._memory = ReceiveMemory()
 
     async def listen(self, address: Address, handler: Handler) -> "HttpListening":
         host, port = parse_address(address)
         listening = HttpListening(handler, self._clock, settings=self._settings, log=self._log)
         try:
             server = await asyncio.get_running_loop().create_server(
-                lambda: ServerConnection(listening, self._settings, self._room), host, port, backlog=_BACKLOG
+                lambda: ServerConnection(listening, self._settings, self._memory), host, port, backlog=_BACKLOG
             )
         except OSError as exc:
             if exc.errno == errno.EADDRINUSE:

@@ -15,6 +15,7 @@ from shoal.net.connection import Connection, PeerLost
 from shoal.net.head import HeadRefused, RequestHead, parse_request
 from shoal.net.incoming import Body
 from shoal.net.outgoing import JOIN_BYTES_MAX, as_stream, close_pieces, send_stream
+from shoal.net.receive_memory import ReceiveMemory
 from shoal.net.settings import LinkSettings
 from shoal.ports.link import Handler, IncomingRequest, Reply, Stream
 from shoal.ports.log import Log
@@ -36,8 +37,8 @@ class Host(Protocol):
 class ServerConnection(Connection[RequestHead]):
     """I serve one connection in one task, that of `serve`."""
 
-    def __init__(self, host: Host, limits: LinkSettings, room: memoryview) -> None:
-        super().__init__(limits, room)
+    def __init__(self, host: Host, limits: LinkSettings, memory: ReceiveMemory) -> None:
+        super().__init__(limits, memory)
         self._host = host
         self._alarm = Alarm(self._loop, self._head_late)
         self._is_idle = False

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from shoal.base.errors import InvariantBroken, OutcomeUnknown
-from shoal.net.connection import RECEIVE_BYTES, Connection, PeerLost, acked_bytes
+from shoal.net.connection import Connection, PeerLost, acked_bytes
 from shoal.net.head import HeadRefused, RequestHead, parse_request
+from shoal.net.receive_memory import ReceiveMemory
 from support.links import all_of, settings, until
 
 HEAD = b"PUT /%d HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
@@ -18,7 +19,7 @@ class Plain(Connection[RequestHead]):
     """The shared part and nothing else."""
 
     def __init__(self) -> None:
-        super().__init__(settings(), memoryview(bytearray(RECEIVE_BYTES)))
+        super().__init__(settings(), ReceiveMemory())
         self.slow = 0
 
     def parse(self, raw: bytes) -> RequestHead:

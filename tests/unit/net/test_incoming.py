@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shoal.base.errors import InvalidArgument, InvariantBroken, OutcomeUnknown
 from shoal.net.incoming import FIRST_FRAME_BYTES, Body
+from shoal.net.receive_memory import ReceiveMemory
 from shoal.ports.link import FRAME_BYTES
 from support.links import all_of
 
@@ -31,7 +32,7 @@ class FlowRecord:
 
 def make(length: int) -> tuple[Body, FlowRecord]:
     flow = FlowRecord()
-    return Body(length, flow, frames_max=4), flow
+    return Body(length, flow, frames_max=4, memory=ReceiveMemory()), flow
 
 
 def feed(body: Body, data: bytes) -> int:

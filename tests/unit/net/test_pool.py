@@ -8,13 +8,13 @@ from shoal.base.errors import DeadlineExceeded, InvalidArgument, NodeUnreachable
 from shoal.base.ids import Address
 from shoal.base.units import MILLISECOND
 from shoal.net.asking import ClientConnection
-from shoal.net.connection import RECEIVE_BYTES
 from shoal.net.pool import Pool
+from shoal.net.receive_memory import ReceiveMemory
 from support.links import Hall, echo, hall, settings, until
 
 
 def make(**limits: int) -> Pool:
-    return Pool(settings(**limits), memoryview(bytearray(RECEIVE_BYTES)))
+    return Pool(settings(**limits), ReceiveMemory())
 
 
 async def take(pool: Pool, place: Hall, *, seconds: float = 2, fresh: bool = False) -> ClientConnection:

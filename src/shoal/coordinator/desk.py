@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shoal.base.env import Env
+from shoal.base.errors import CorruptionError, ShoalError
 from shoal.coordinator.members import Members
 from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core.catalog.chunks import WriteRules
@@ -10,6 +11,12 @@ from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.model.catalog import CatalogIdentity, Lease
 from shoal.ports.engine import Engine
 from shoal.ports.log import Log
+
+
+def note_damage(log: Log, error: ShoalError) -> None:
+    """Tell of rows that contradict themselves: whoever asked cannot mend them."""
+    if isinstance(error, CorruptionError):
+        log.error("catalog_damaged", why=error.sentence, **error.facts)
 
 
 @dataclass(slots=True)

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from shoal.base.errors import CorruptionError, LocalFault, NotFound, ShoalError, check
+from shoal.base.errors import LocalFault, NotFound, ShoalError, check
 from shoal.coordinator.authentication import Authenticator, Known
+from shoal.coordinator.desk import note_damage
 from shoal.core.routes import COORDINATOR_ROUTES, Route
 from shoal.core.trust import signing
 from shoal.core.trust.signing import SignedHead
@@ -60,11 +61,11 @@ class Dispatch:
             message: object = wire.decode(body, route.request)
             return 200, wire.encode(await self._handlers[route.target](message, caller))
         except ShoalError as exc:
-            self._note(route, exc)
+            self._note(exc)
             return status_of(exc), wire.encode(body_of(exc))
 
-    def _note(self, route: Route, error: ShoalError) -> None:
+    def _note(self, error: ShoalError) -> None:
         if isinstance(error, LocalFault):
             self._on_fault(error)
-        elif isinstance(error, CorruptionError):
-            self._log.error("catalog_damaged", target=route.target, why=error.sentence, **error.facts)
+        else:
+            note_damage(self._log, error)

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Iterable
 
-from shoal.base.errors import InvalidArgument, LocalFault, NotFound, ShoalError
+from shoal.base.errors import InvalidArgument, LocalFault, NotFound, QuorumNotReached, ShoalError
 from shoal.base.ids import SessionId
 from shoal.coordinator.authentication import ClientCaller
-from shoal.coordinator.desk import Desk
+from shoal.coordinator.desk import Desk, note_damage
 from shoal.coordinator.promoter import Promoter
-from shoal.core.catalog.commit import ProvenCommit, commit_version, prove_commit
+from shoal.core.catalog.commit import ProvenCommit, commit_version, find_committed, prove_commit
 from shoal.core.catalog.staging import ManifestAudit, prove_page, read_page, stage_page
 from shoal.formats.errors import body_of
 from shoal.model.catalog import ManifestPage, Version
@@ -59,17 +59,29 @@ class CommitHandlers:
 
     async def _commit(self, request: Commit, session: SessionId, caller: ClientCaller) -> _Done:
         try:
-            proven = prove_commit(request, session, key_id=caller.key_id, rules=self._desk.write_rules())
-            if request.manifest:
-                await self._audit(request)
-            version, commit_number = await self._desk.engine.tx(lambda tx: _commit_numbered(tx, proven))
+            version, commit_number = await self._commit_or_find(request, session, caller)
         except LocalFault:
             raise
         except ShoalError as exc:
+            note_damage(self._desk.log, exc)
             return VersionOutcome(error=body_of(exc)), 0
         if request.manifest:
             self._promoter.add(request.manifest)
         return VersionOutcome(version), commit_number
+
+    async def _commit_or_find(self, request: Commit, session: SessionId, caller: ClientCaller) -> tuple[Version, int]:
+        try:
+            proven = prove_commit(request, session, key_id=caller.key_id, rules=self._desk.write_rules())
+        except QuorumNotReached:
+            made = await self._desk.engine.read(
+                lambda snapshot: find_committed(snapshot, request, session, key_id=caller.key_id)
+            )
+            if made is None:
+                raise
+            return made, 0
+        if request.manifest:
+            await self._audit(request)
+        return await self._desk.engine.tx(lambda tx: _commit_numbered(tx, proven))
 
     async def _audit(self, request: Commit) -> None:
         """Look at all pages, each in a read of its own: others get their turn in between."""

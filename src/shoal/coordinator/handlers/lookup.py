@@ -3,7 +3,7 @@
 from shoal.base.errors import InvalidArgument, LocalFault, ShoalError, Throttled
 from shoal.base.ids import SessionId, WallNs
 from shoal.coordinator.authentication import ClientCaller
-from shoal.coordinator.desk import Desk
+from shoal.coordinator.desk import Desk, note_damage
 from shoal.coordinator.read_grants import ReadGrants
 from shoal.core.catalog.arguments import check_name, check_number, check_session_id
 from shoal.core.catalog.lookup import find_version, first_chunks, page_chunks
@@ -33,7 +33,7 @@ class LookupHandlers:
             self._check_session(snapshot, message.session, caller)
             with_grants = grants if message.with_chunks else None
             return LookupReply(
-                tuple([_find(snapshot, name, with_grants) for name in message.names]), snapshot.commit_number
+                tuple([self._find(snapshot, name, with_grants) for name in message.names]), snapshot.commit_number
             )
 
         return await self._desk.engine.read(look)
@@ -56,21 +56,21 @@ class LookupHandlers:
         """A session protects what it reads from being collected; so it must live, and be the caller's."""
         require_living(snapshot, session, caller.key_id)
 
+    def _find(self, snapshot: Snapshot, name: Name, grants: ReadGrants | None) -> Found:
+        try:
+            version = find_version(snapshot, check_name(name))
+            if grants is None:
+                return Found(version)
+            if grants.count >= _GRANTS_MAX:
+                raise Throttled("too many chunks for one answer: look up fewer names at a time")
+            return Found(version, grants.locate(first_chunks(snapshot, version)))
+        except LocalFault:
+            raise
+        except ShoalError as exc:
+            note_damage(self._desk.log, exc)
+            return Found(error=body_of(exc))
+
     def _grants(self) -> ReadGrants:
         members = self._desk.members
         expires = WallNs(self._desk.env.clock.wall() + members.settings.read_grant_ns)
         return ReadGrants(self._desk.keys.grant_key, members.states, expires=expires)
-
-
-def _find(snapshot: Snapshot, name: Name, grants: ReadGrants | None) -> Found:
-    try:
-        version = find_version(snapshot, check_name(name))
-        if grants is None:
-            return Found(version)
-        if grants.count >= _GRANTS_MAX:
-            raise Throttled("too many chunks for one answer: look up fewer names at a time")
-        return Found(version, grants.locate(first_chunks(snapshot, version)))
-    except LocalFault:
-        raise
-    except ShoalError as exc:
-        return Found(error=body_of(exc))

@@ -23,7 +23,7 @@ from shoal.formats import keys, wire
 from shoal.model.catalog import Bucket, ChunkRef, ChunkState, ManifestState, Session, Version, VersionKind
 from shoal.model.cluster import INLINE_CHUNKS_MAX
 from shoal.model.messages.objects import Commit, Name
-from shoal.ports.engine import Tx
+from shoal.ports.engine import Snapshot, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def commit_version(tx: Tx, commit: ProvenCommit) -> Version:
     )
     session = own_session(session_value, commit.session_id, commit.key_id)
     if _may_be_done(tx, commit, chunk_values):
-        made = _find_made(tx, commit, session)
+        made = _find_made(tx, request, session_id=commit.session_id, session=session)
         if made is not None:
             return made
     check_living(session, commit.session_id)
@@ -97,6 +97,13 @@ def commit_version(tx: Tx, commit: ProvenCommit) -> Version:
     if version.chunk_count == 0:
         keep_result(tx, commit.session_id, request.sequence, reply=version)
     return version
+
+
+def find_committed(snapshot: Snapshot, request: Commit, session_id: SessionId, *, key_id: str) -> Version | None:
+    """The version that an earlier try of this commit made. For one whose receipts were enough then and are not now,
+    because nodes have joined since. Raises: StaleEpoch, AccessDenied for the session."""
+    session = own_session(snapshot.get(keys.session(session_id)), session_id, key_id)
+    return _find_made(snapshot, request, session_id=session_id, session=session)
 
 
 def _check_paged(request: Commit, session_id: SessionId) -> None:
@@ -116,12 +123,11 @@ def _may_be_done(tx: Tx, commit: ProvenCommit, chunk_values: Sequence[bytes | No
     return True
 
 
-def _find_made(tx: Tx, commit: ProvenCommit, session: Session) -> Version | None:
-    request = commit.request
+def _find_made(snapshot: Snapshot, request: Commit, *, session_id: SessionId, session: Session) -> Version | None:
     if not request.chunk_count:
-        return find_result(tx, commit.session_id, request.sequence, kind=Version)
+        return find_result(snapshot, session_id, request.sequence, kind=Version)
     name = Name(request.bucket, request.key)
-    return find_made(tx, name, session_id=commit.session_id, session=session, sequence=request.sequence)
+    return find_made(snapshot, name, session_id=session_id, session=session, sequence=request.sequence)
 
 
 def _make_version(tx: Tx, commit: ProvenCommit, live: Version | None) -> Version:

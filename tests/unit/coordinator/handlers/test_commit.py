@@ -53,6 +53,21 @@ async def test_a_paged_manifest_is_audited_before_it_is_committed() -> None:
     assert (await bench.commit(session, honest))[0].version == outcome.version
 
 
+async def test_a_retry_is_found_though_more_nodes_would_be_needed_by_now() -> None:
+    bench = await open_bench(nodes="a")
+    session = await bench.session()
+    request = make_commit("name", bench.uploads(session, b"data", holders="a"), sequence=1)
+    (first,) = await bench.commit(session, request)
+    await bench.register("b")
+    await bench.register("c")
+    assert first.version is not None
+    assert await bench.commit(session, request) == (first,)
+    fresh = make_commit("fresh", bench.uploads(session, b"data", holders="a"), sequence=2)
+    (refused,) = await bench.commit(session, fresh)
+    assert refused.error is not None
+    assert refused.error.kind == "QuorumNotReached"
+
+
 async def test_only_writers_write_and_only_in_their_own_session() -> None:
     bench = await open_bench()
     session = await bench.session()

@@ -4,6 +4,7 @@ from shoal.base.errors import AccessDenied, InvalidArgument, NotFound, StaleEpoc
 from shoal.base.ids import SessionId, VersionId
 from shoal.coordinator.handlers import lookup as lookup_handlers
 from shoal.core import routes
+from shoal.formats import keys
 from shoal.model.messages.objects import GetPage, LookupBatch, Name
 from support.catalog_bench import BUCKET, refs_of
 from support.coordinator_bench import OTHER_WRITER, READER, open_bench
@@ -70,6 +71,17 @@ async def test_one_answer_never_holds_too_many_chunks(monkeypatch: pytest.Monkey
     await bench.put(session, "name")
     reply = await bench.call(routes.LOOKUP, LookupBatch(session, (Name(BUCKET, "name"),) * 3))
     assert [found.error and found.error.kind for found in reply.found] == [None, None, "Throttled"]
+
+
+async def test_a_damaged_row_spoils_one_name_and_is_told() -> None:
+    bench = await open_bench()
+    session = await bench.session()
+    version = await bench.put(session, "name")
+    await bench.put(session, "other")
+    await bench.engine.tx(lambda tx: tx.delete(keys.chunk(version.chunks[0].chunk)))
+    reply = await bench.call(routes.LOOKUP, LookupBatch(session, (Name(BUCKET, "name"), Name(BUCKET, "other"))))
+    assert [found.error and found.error.kind for found in reply.found] == ["ManifestDamaged", None]
+    assert "catalog_damaged" in bench.log.events
 
 
 async def test_a_batch_has_some_names_and_not_too_many() -> None:

@@ -1,0 +1,133 @@
+"""`shoal.connect`: the plain door for users, over the asynchronous one on a thread of its own.
+
+with shoal.connect("shoal-data") as cluster:
+    cluster.put("greeting", b"hello")
+    assert cluster.get("greeting") == b"hello"
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from shoal.base.digests import Buffer
+from shoal.base.errors import InvalidArgument
+from shoal.ports.log import Log
+from shoal.wiring import aio
+from shoal.wiring.aio import ObjectVersion
+from shoal.wiring.connect import ClusterAddress, find_cluster, open_client
+from shoal.wiring.log import Level, StreamLog
+
+T = TypeVar("T")
+
+
+def connect(data: Path | str | None = None, endpoint: str | None = None, *, log: Log | None = None) -> "Shoal":
+    """A cluster, until `close` or the end of the context. Arguments and errors are those of `shoal.aio.connect`."""
+    cluster = find_cluster(data=None if data is None else Path(data), endpoint=endpoint)
+    return Shoal(cluster, log or StreamLog(level=Level.WARNING))
+
+
+class Shoal:
+    """I am a cluster as its users see it. Any thread may call me; each call waits for its outcome.
+
+    What each call does and raises stands with the method of the same name of `shoal.aio.Shoal`.
+    """
+
+    def __init__(self, cluster: ClusterAddress, log: Log) -> None:
+        self._cluster = cluster
+        self._log = log
+        self._opened: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, aio.Shoal]] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="shoal", daemon=True)
+        self._thread.start()
+        self._loop, self._closing, self._shoal = self._opened.result()
+
+    async def _serve(self) -> None:
+        closing = asyncio.Event()
+        async with open_client(self._cluster, log=self._log) as client:
+            self._opened.set_result((asyncio.get_running_loop(), closing, aio.Shoal(client)))
+            await closing.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session and the thread. A second time nothing happens."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._closing.set)
+            self._thread.join()
+
+    def put(
+        self,
+        name: str,
+        source: Buffer | os.PathLike[str],
+        *,
+        chunk_bytes: int | None = None,
+        if_absent: bool = False,
+        if_version: str | None = None,
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> ObjectVersion:
+        """Store bytes, or the file at a path."""
+        return self._wait(
+            self._shoal.put(
+                name,
+                source,
+                chunk_bytes=chunk_bytes,
+                if_absent=if_absent,
+                if_version=if_version,
+                content_type=content_type,
+                metadata=metadata,
+            )
+        )
+
+    def get(self, name: str, *, version: str | None = None, start: int = 0, stop: int | None = None) -> bytearray:
+        """The bytes of an object, of one version, or a range of them."""
+        return self._wait(self._shoal.get(name, version=version, start=start, stop=stop))
+
+    def get_file(self, name: str, path: os.PathLike[str], *, version: str | None = None) -> ObjectVersion:
+        """Fetch an object into a file."""
+        return self._wait(self._shoal.get_file(name, path, version=version))
+
+    def stat(self, name: str, *, version: str | None = None) -> ObjectVersion:
+        """What is known of an object."""
+        return self._wait(self._shoal.stat(name, version=version))
+
+    def delete(self, name: str, *, version: str | None = None) -> bool:
+        """Delete an object, or one version for good."""
+        return self._wait(self._shoal.delete(name, version=version))
+
+    def list(self, prefix: str = "") -> Iterator[ObjectVersion]:
+        """The objects whose names begin with `prefix`."""
+        return self._each(self._shoal.list(prefix))
+
+    def versions(self, name: str) -> Iterator[ObjectVersion]:
+        """All versions of an object, newest first."""
+        return self._each(self._shoal.versions(name))
+
+    def _each(self, found: AsyncIterator[T]) -> Iterator[T]:
+        while (entry := self._wait(_next(found))) is not None:
+            yield entry
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """The outcome of `work`, which is cancelled if the waiting ends otherwise (Ctrl-C)."""
+        if not self._thread.is_alive():
+            work.close()
+            raise InvalidArgument("this connection to a cluster was closed")
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        finally:
+            future.cancel()
+
+
+async def _next(found: AsyncIterator[T]) -> T | None:
+    return await anext(found, None)

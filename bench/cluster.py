@@ -25,7 +25,6 @@ from typing import Any
 from shoal.app.local_cluster import LocalCluster, RunningCluster, running_cluster
 from shoal.base.units import GIB, MIB, parse_size
 from shoal.client.client import Client
-from shoal.client.put import PutOptions
 from shoal.core.names import DEFAULT_BUCKET
 from shoal.wiring.connect import find_cluster, open_client
 from shoal.wiring.log import Level, StreamLog
@@ -133,7 +132,7 @@ class Bench:
         content = os.urandom(SMALL_BYTES)
 
         async def put(number: int) -> None:
-            await self.client.put(DEFAULT_BUCKET, f"small-{number}", BytesSource(content), PutOptions())
+            await self.client.put(DEFAULT_BUCKET, f"small-{number}", BytesSource(content))
 
         async def get(number: int) -> None:
             sink = BytesSink(SMALL_BYTES)
@@ -164,7 +163,7 @@ class Bench:
 
     async def _put(self, name: str, file: Path) -> None:
         source = FileSource(file)
-        await self.client.put(DEFAULT_BUCKET, name, source, PutOptions())
+        await self.client.put(DEFAULT_BUCKET, name, source)
         source.close()
 
     async def _get(self, name: str) -> None:

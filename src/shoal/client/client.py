@@ -41,6 +41,7 @@ from shoal.ports.log import Log
 from shoal.ports.transfer import Sink, Source
 
 _VERIFY_REPLY_BYTES_MAX = 64 * 1024
+_PLAIN = PutOptions()
 
 
 class Client:
@@ -103,7 +104,7 @@ class Client:
 
     # -- writing
 
-    async def put(self, bucket: str, key: str, source: Source, options: PutOptions) -> Version:
+    async def put(self, bucket: str, key: str, source: Source, *, options: PutOptions = _PLAIN) -> Version:
         """Store `source` as the new current version of `key`; durable and visible on return.
 
         Raises: InvalidArgument, PreconditionFailed (the old version stays), NotFound (no such bucket), AccessDenied,

@@ -97,10 +97,12 @@ class Shoal:
             metadata=dict(metadata or {}),
         )
         if not isinstance(source, os.PathLike):
-            return _told(target, await self._client.put(target.bucket, target.key, BytesSource(source), options))
+            return _told(
+                target, await self._client.put(target.bucket, target.key, BytesSource(source), options=options)
+            )
         file = FileSource(Path(source))
         try:
-            return _told(target, await self._client.put(target.bucket, target.key, file, options))
+            return _told(target, await self._client.put(target.bucket, target.key, file, options=options))
         finally:
             file.close()
 

@@ -15,7 +15,6 @@ from shoal.app.supervisor import Child
 from shoal.base.ids import VersionId, version_text
 from shoal.base.units import MIB, format_size
 from shoal.client.client import Client
-from shoal.client.put import PutOptions
 from shoal.core.names import DEFAULT_BUCKET
 from shoal.model.catalog import Version
 from shoal.model.messages.objects import ChunkLocation
@@ -150,7 +149,7 @@ class Demo:
     async def _put(self, path: Path) -> Version:
         source = FileSource(path)
         try:
-            return await self.client.put(DEFAULT_BUCKET, self.name, source, PutOptions())
+            return await self.client.put(DEFAULT_BUCKET, self.name, source)
         finally:
             source.close()
 

@@ -52,7 +52,7 @@ def command(
         options = PutOptions(
             chunk_bytes=chunk_bytes, precondition=precondition, content_type=content_type, progress=bar.advance
         )
-        version = call_cluster(shared, lambda client: client.put(target.bucket, target.key, source, options))
+        version = call_cluster(shared, lambda client: client.put(target.bucket, target.key, source, options=options))
         seconds = bar.seconds
 
     if shared.is_json:

@@ -1,15 +1,18 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from shoal.base.errors import AccessDenied, DiskFailed, StaleEpoch
+from shoal.base.ids import VersionId
 from shoal.base.units import SECOND
 from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core import routes
 from shoal.core.catalog.leases import LIVENESS, take_lease
 from shoal.model.cluster import ClusterSettings, NodeState
+from shoal.model.messages.objects import CommitBatch, Delete, GetPage, ListObjects, ListVersions, LookupBatch, Name
 from shoal.model.messages.sessions import GetMap, OpenSession
-from support.catalog_bench import CLUSTER_ID
+from support.catalog_bench import BUCKET, CLUSTER_ID, make_commit
 from support.coordinator_bench import WRITER, CoordinatorBench, open_bench
 
 
@@ -56,6 +59,25 @@ async def test_it_ends_when_the_engine_has_failed(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ExceptionGroup) as ended:
         await run_out(bench)
     assert ended.value.subgroup(DiskFailed) is not None
+
+
+@pytest.mark.parametrize("text", ["a\0b", "", "\0", "x" * 5000, "\ud7ff\U0010ffff", "../..", "A b"])
+async def test_no_text_of_a_client_is_a_fault_of_ours(text: str) -> None:
+    bench = await open_bench()
+    session = await bench.session()
+    commit = make_commit("name", (), sequence=1)
+    for name in (Name(text, "name"), Name(BUCKET, text), Name(text, text, VersionId(bytes(16)))):
+        for route, message in (
+            (routes.LIST, ListObjects(bucket=name.bucket, prefix=name.key, delimiter=text, after=name.key)),
+            (routes.VERSIONS, ListVersions(bucket=name.bucket, key=name.key)),
+            (routes.LOOKUP, LookupBatch(session, (name,))),
+            (routes.PAGE, GetPage(session, name, 0)),
+            (routes.DELETE, Delete(session=session, sequence=1, name=name)),
+            (routes.COMMIT, CommitBatch(session, (replace(commit, bucket=name.bucket, key=name.key),))),
+        ):
+            _, reply = await bench.send(route, message, WRITER)
+            assert reply.status < 500, (route.target, name)
+    assert "coordinator_failed" not in bench.log.events
 
 
 async def test_a_restart_finds_the_cluster_as_it_was() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from shoal.base.errors import InvalidArgument
 from shoal.core.catalog import rows
 from shoal.core.catalog.buckets import read_bucket
-from shoal.core.names import check_prefix
+from shoal.core.names import check_bucket, check_prefix
 from shoal.formats import keys
 from shoal.model.messages.objects import LIST_MAX, ListedObject, ListObjects, ObjectList
 from shoal.ports.engine import Snapshot
@@ -20,6 +20,7 @@ Item = ListedObject | str
 def check_listing(request: ListObjects) -> None:
     """Check all that needs no row. Raises: InvalidArgument."""
     check_limit(request.limit)
+    check_bucket(request.bucket)
     check_prefix(request.prefix)
     check_prefix(request.delimiter)
     check_prefix(request.after)

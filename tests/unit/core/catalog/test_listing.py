@@ -117,6 +117,8 @@ def test_what_cannot_be_listed_is_refused() -> None:
         with pytest.raises(InvalidArgument):
             check_limit(limit)
     for request in (
+        ListObjects(bucket="de\0fault"),
+        ListObjects(bucket=""),
         ListObjects(bucket=BUCKET, prefix="a\0"),
         ListObjects(bucket=BUCKET, delimiter="\0"),
         ListObjects(bucket=BUCKET, after="x" * 1025),

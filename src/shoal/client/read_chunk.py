@@ -97,6 +97,7 @@ class ChunkReader:
             replica = failover.next_replica()
             if replica is None:
                 raise failover.error()
+            began = at
             try:
                 async for frame in self._from_replica(ref, replica, at, stop):
                     at += len(frame)
@@ -104,6 +105,11 @@ class ChunkReader:
                         await whole.update(frame)
                     yield frame
             except (TransientError, CorruptionError, NotFound, AccessDenied) as exc:
+                if at > began and isinstance(exc, TransientError):
+                    # It gave good bytes, then the way broke, perhaps because our reader paused: all may be asked again.
+                    failover = ReadFailover(ref.chunk, location.replicas)
+                    self._log.info("chunk_read_resumed", chunk=ref.chunk.hex(), offset=at, why=exc.sentence)
+                    continue
                 failover.remember(replica, fault_of(exc))
                 self._tell(exc, ref, replica)
         if whole is not None and (await whole.finish())[0] != ref.sha256:

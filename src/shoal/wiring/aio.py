@@ -7,7 +7,6 @@
 A name is a key in bucket `default`, or `shoal://BUCKET/KEY`. What goes wrong is a `shoal.base.errors.ShoalError`.
 """
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -75,7 +74,7 @@ class Shoal:
     async def put(
         self,
         name: str,
-        source: Buffer | os.PathLike[str],
+        source: Buffer | Path,
         *,
         chunk_bytes: int | None = None,
         if_absent: bool = False,
@@ -96,11 +95,11 @@ class Shoal:
             content_type=content_type,
             metadata=dict(metadata or {}),
         )
-        if not isinstance(source, os.PathLike):
+        if not isinstance(source, Path):
             return _told(
                 target, await self._client.put(target.bucket, target.key, BytesSource(source), options=options)
             )
-        file = FileSource(Path(source))
+        file = FileSource(source)
         try:
             return _told(target, await self._client.put(target.bucket, target.key, file, options=options))
         finally:
@@ -115,14 +114,14 @@ class Shoal:
             await found.into(sink, start, end, progress=None)
             return sink.content
 
-    async def get_file(self, name: str, path: os.PathLike[str], *, version: str | None = None) -> ObjectVersion:
+    async def get_file(self, name: str, path: Path, *, version: str | None = None) -> ObjectVersion:
         """Fetch an object, or one version, into a file, which appears or changes only when it is whole.
 
         Raises: NotFound, CorruptionError, DiskFailed.
         """
         target = parse_target(name)
         async with self._client.open(target.bucket, target.key, _version(version)) as found:
-            sink = FileSink(Path(path))
+            sink = FileSink(path)
             try:
                 await found.into(sink, 0, found.version.size, progress=None)
                 sink.commit()

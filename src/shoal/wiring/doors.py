@@ -6,7 +6,6 @@ with shoal.connect("shoal-data") as cluster:
 """
 
 import asyncio
-import os
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
@@ -68,7 +67,7 @@ class Shoal:
     def put(
         self,
         name: str,
-        source: Buffer | os.PathLike[str],
+        source: Buffer | Path,
         *,
         chunk_bytes: int | None = None,
         if_absent: bool = False,
@@ -93,7 +92,7 @@ class Shoal:
         """The bytes of an object, of one version, or a range of them."""
         return self._wait(self._shoal.get(name, version=version, start=start, stop=stop))
 
-    def get_file(self, name: str, path: os.PathLike[str], *, version: str | None = None) -> ObjectVersion:
+    def get_file(self, name: str, path: Path, *, version: str | None = None) -> ObjectVersion:
         """Fetch an object into a file."""
         return self._wait(self._shoal.get_file(name, path, version=version))
 

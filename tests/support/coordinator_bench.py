@@ -133,7 +133,7 @@ class CoordinatorBench:
     async def call(self, route: Route, message: object, credential: Credential = WRITER) -> Any:
         """One signed call. Raises what the coordinator tells."""
         call, reply = await self.send(route, message, credential)
-        return control_call.read(route, reply, call, credential)
+        return control_call.read(call, reply)
 
     async def register(self, name: str, **changes: object) -> NodeRegistered:
         """A node registers."""

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from awscrt.checksums import combine_crc64nvme, crc64nvme
 
+from shoal.base.errors import check
+
 Buffer = bytes | bytearray | memoryview
 
 BLOCK_BYTES = 64 * 1024
@@ -91,7 +93,8 @@ class BlockTable:
 
 
 def table_crc64(table: Buffer, *, length: int) -> int:
-    """What the block checksums of `table` combine to, for a chunk of `length` bytes."""
+    """What the block checksums of `table` combine to, for a chunk of `length` bytes, whose table it must be."""
+    check(len(table) == block_count(length) * CRC_BYTES, "a table of another length", table=len(table), chunk=length)
     total = 0
     for index, (_, size) in enumerate(block_spans(length)):
         entry = int.from_bytes(table[index * CRC_BYTES : (index + 1) * CRC_BYTES], "big")

@@ -11,7 +11,7 @@ from typing import Any
 class ShoalError(Exception):
     """Base of everything that Shoal raises on purpose."""
 
-    def __init__(self, sentence: str, **facts: Any) -> None:
+    def __init__(self, sentence: str, /, **facts: Any) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.facts = facts
@@ -104,7 +104,7 @@ class InvariantBroken(LocalFault):
     """A bug: the machine stops and keeps its evidence."""
 
 
-def check(cond: object, why: str, **facts: Any) -> None:
+def check(cond: object, why: str, /, **facts: Any) -> None:
     """Raise InvariantBroken unless `cond` holds; unlike `assert` it stays under `python -O`."""
     if not cond:
         raise InvariantBroken(why, **facts)

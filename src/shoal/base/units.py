@@ -15,23 +15,23 @@ SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 
-_SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,3}))?\s*([kmgt]?)(i?b)?", re.IGNORECASE)
-_SCALE = {"": 1, "k": KIB, "m": MIB, "g": GIB, "t": TIB}
+_SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,3}))? *(?:([kmgt])(?:i?b)?|b)?", re.IGNORECASE | re.ASCII)
+_SCALE = {"k": KIB, "m": MIB, "g": GIB, "t": TIB}
 
 
 def parse_size(text: str) -> int:
     """Bytes of `8MiB`, `8M`, `1.5GiB` or `4096`; K, M, G and T are powers of 1,024. Raises: InvalidArgument."""
     match = _SIZE.fullmatch(text.strip())
-    if match is None or not text.isascii():
-        raise InvalidArgument(f"{text[:40]!r} is not a size; write for example 4096, 64KiB, 8MiB or 1.5GiB")
-    whole, part, scale = match[1], match[2] or "0", _SCALE[match[3].lower()]
+    if match is None or (match[2] and not match[3]):
+        raise InvalidArgument(f"{text[:40]!a} is not a size; write for example 4096, 64KiB, 8MiB or 1.5GiB")
+    whole, part, scale = match[1], match[2] or "0", _SCALE[match[3].lower()] if match[3] else 1
     return int(whole) * scale + int(part) * scale // int(10 ** len(part))
 
 
 def format_size(count: float) -> str:
     """`count` bytes in the largest unit that leaves at least 1."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(count) < 1024:
+        if abs(round(count, 1)) < 1024:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"

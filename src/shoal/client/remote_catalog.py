@@ -58,7 +58,7 @@ class RemoteCatalog:
         call = control_call.prepare(route, message, self._credential, clock=self._env.clock, secrets=self._env.secrets)
         deadline = Instant(self._env.clock.now() + self._settings.control_deadline_ns)
         reply = await self._link.call(address, call.request, deadline=deadline, reply_bytes_max=route.reply_bytes_max)
-        return control_call.read(route, reply, call, self._credential)
+        return control_call.read(call, reply)
 
     def _given_up(self, last: TransientError) -> TransientError:
         if isinstance(last, Throttled):

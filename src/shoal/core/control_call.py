@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.base.env import Clock, Secrets
-from shoal.base.errors import AccessDenied
+from shoal.base.errors import AccessDenied, InvalidArgument, ShoalError, TransientError
 from shoal.core.routes import Route
 from shoal.core.trust import signing
 from shoal.core.trust.signing import Credential
@@ -20,10 +20,12 @@ NONCE_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class PreparedCall:
-    """A request that is ready to be sent, and the nonce that its answer must be signed for."""
+    """A request that is ready to be sent, with what its answer must be signed for and with."""
 
+    route: Route
     request: Request
     nonce: str
+    credential: Credential
 
 
 def prepare(route: Route, message: object, credential: Credential, *, clock: Clock, secrets: Secrets) -> PreparedCall:
@@ -31,19 +33,28 @@ def prepare(route: Route, message: object, credential: Credential, *, clock: Clo
     nonce = secrets.token(NONCE_BYTES)
     body = wire.encode(message)
     header = signing.sign(credential, method="POST", target=route.target, body=body, wall=clock.wall(), nonce=nonce)
-    return PreparedCall(Request("POST", route.target, {"authorization": header}, body), nonce.hex())
+    request = Request("POST", route.target, {"authorization": header}, body)
+    return PreparedCall(route, request, nonce.hex(), credential)
 
 
-def read(route: Route, reply: Reply, call: PreparedCall, credential: Credential) -> Any:
-    """The answer as `route.reply`. Raises: the error that the other side tells, or AccessDenied if the answer is not
-    signed for this call. An unsigned refusal is believed only as a refusal to know us."""
+def read(call: PreparedCall, reply: Reply) -> Any:
+    """The answer to `call`, of its route's type. Raises: the error that the other side tells, or AccessDenied if the
+    answer is not signed for this call."""
     body = reply.body if isinstance(reply.body, bytes) else b""
     mac = reply.headers.get(signing.REPLY_MAC)
     if mac is None and reply.status >= 400:
-        raise read_error(reply.status, body)
-    signing.verify_reply(mac, credential.secret, nonce=call.nonce, status=reply.status, body=body)
+        raise _unsigned(read_error(reply.status, body))
+    signing.verify_reply(mac, call.credential.secret, nonce=call.nonce, status=reply.status, body=body)
     if reply.status >= 400:
         raise read_error(reply.status, body)
     if reply.status != 200:
         raise AccessDenied("the reply has a status that this call never answers", status=reply.status)
-    return wire.decode(body, route.reply)
+    return wire.decode(body, call.route.reply)
+
+
+def _unsigned(error: ShoalError) -> ShoalError:
+    """Whoever does not know us cannot sign. That is believed as a refusal of the call, and as nothing else: it says
+    nothing of what the catalog holds."""
+    if isinstance(error, AccessDenied | InvalidArgument | TransientError):
+        return error
+    return TransientError(f"an answer that nobody has signed: {error.sentence}", kind=type(error).__name__)

@@ -8,7 +8,7 @@ from enum import Enum
 
 import msgspec
 
-from shoal.base.units import KIB, MIB
+from shoal.base.units import MIB
 from shoal.model import cluster
 from shoal.model.messages import nodes, objects, sessions, status
 
@@ -38,7 +38,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_remembered: bool = False
 
 
-def _route(target: str, caller: Caller, request: type, reply: type, *, is_remembered: bool = False) -> Route:
+def _route(target: str, caller: Caller, *, request: type, reply: type, is_remembered: bool = False) -> Route:
     return Route(
         target=target,
         caller=caller,
@@ -50,22 +50,24 @@ def _route(target: str, caller: Caller, request: type, reply: type, *, is_rememb
     )
 
 
-REGISTER = _route("/v1/nodes/register", Caller.NODE, nodes.RegisterNode, nodes.NodeRegistered)
-HEARTBEAT = _route("/v1/nodes/heartbeat", Caller.NODE, nodes.Heartbeat, nodes.HeartbeatReply)
-MAP = _route("/v1/map", Caller.READER, sessions.GetMap, cluster.MapDelta)
+REGISTER = _route("/v1/nodes/register", Caller.NODE, request=nodes.RegisterNode, reply=nodes.NodeRegistered)
+HEARTBEAT = _route("/v1/nodes/heartbeat", Caller.NODE, request=nodes.Heartbeat, reply=nodes.HeartbeatReply)
+MAP = _route("/v1/map", Caller.READER, request=sessions.GetMap, reply=cluster.MapDelta)
 OPEN_SESSION = _route(
-    "/v1/sessions/open", Caller.READER, sessions.OpenSession, sessions.SessionOpened, is_remembered=True
+    "/v1/sessions/open", Caller.READER, request=sessions.OpenSession, reply=sessions.SessionOpened, is_remembered=True
 )
-SESSION_HEARTBEAT = _route("/v1/sessions/heartbeat", Caller.READER, sessions.SessionHeartbeat, sessions.SessionAlive)
-CLOSE_SESSION = _route("/v1/sessions/close", Caller.READER, sessions.CloseSession, sessions.SessionClosed)
-STAGE = _route("/v1/manifests/stage", Caller.WRITER, objects.Stage, objects.Staged)
-PAGE = _route("/v1/manifests/page", Caller.READER, objects.GetPage, objects.Page)
-COMMIT = _route("/v1/objects/commit", Caller.WRITER, objects.CommitBatch, objects.CommitReply)
-LOOKUP = _route("/v1/objects/lookup", Caller.READER, objects.LookupBatch, objects.LookupReply)
-DELETE = _route("/v1/objects/delete", Caller.WRITER, objects.Delete, objects.Deleted)
-LIST = _route("/v1/objects/list", Caller.READER, objects.ListObjects, objects.ObjectList)
-VERSIONS = _route("/v1/objects/versions", Caller.READER, objects.ListVersions, objects.VersionList)
-STATUS = _route("/v1/status", Caller.READER, status.GetStatus, status.ClusterStatus)
+SESSION_HEARTBEAT = _route(
+    "/v1/sessions/heartbeat", Caller.READER, request=sessions.SessionHeartbeat, reply=sessions.SessionAlive
+)
+CLOSE_SESSION = _route("/v1/sessions/close", Caller.READER, request=sessions.CloseSession, reply=sessions.SessionClosed)
+STAGE = _route("/v1/manifests/stage", Caller.WRITER, request=objects.Stage, reply=objects.Staged)
+PAGE = _route("/v1/manifests/page", Caller.READER, request=objects.GetPage, reply=objects.Page)
+COMMIT = _route("/v1/objects/commit", Caller.WRITER, request=objects.CommitBatch, reply=objects.CommitReply)
+LOOKUP = _route("/v1/objects/lookup", Caller.READER, request=objects.LookupBatch, reply=objects.LookupReply)
+DELETE = _route("/v1/objects/delete", Caller.WRITER, request=objects.Delete, reply=objects.Deleted)
+LIST = _route("/v1/objects/list", Caller.READER, request=objects.ListObjects, reply=objects.ObjectList)
+VERSIONS = _route("/v1/objects/versions", Caller.READER, request=objects.ListVersions, reply=objects.VersionList)
+STATUS = _route("/v1/status", Caller.READER, request=status.GetStatus, reply=status.ClusterStatus)
 
 COORDINATOR_ROUTES: tuple[Route, ...] = (
     REGISTER,
@@ -99,4 +101,3 @@ SHA256_HEADER = "x-shoal-sha256"
 CRC64_HEADER = "x-shoal-crc64"
 TABLE_HEADER = "x-shoal-table"
 """GET: how many bytes of block table come before the blocks in the body."""
-SMALL_BODY_MAX = 64 * KIB

@@ -6,7 +6,11 @@ from shoal.formats import wire
 from shoal.model.messages.errors import ErrorBody
 
 _STATUS: dict[type[ShoalError], int] = {
+    errors.ShoalError: 500,
+    errors.CallerError: 400,
     errors.TransientError: 503,
+    errors.CorruptionError: 500,
+    errors.LocalFault: 500,
     errors.NotFound: 404,
     errors.AlreadyExists: 409,
     errors.PreconditionFailed: 412,
@@ -29,8 +33,8 @@ _KINDS = {kind.__name__: kind for kind in _STATUS}
 
 
 def status_of(error: ShoalError) -> int:
-    """The HTTP status of an error."""
-    return _STATUS[type(error)]
+    """The HTTP status of an error: that of the nearest class in the table."""
+    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 
 
 def body_of(error: ShoalError) -> ErrorBody:
@@ -39,8 +43,12 @@ def body_of(error: ShoalError) -> ErrorBody:
 
 
 def error_of(body: ErrorBody) -> ShoalError:
-    """The error again, on the other side."""
-    return _KINDS.get(body.kind, errors.TransientError)(body.sentence, **body.facts)
+    """The error again, on the other side. A fault of the process that answered is none of ours: it becomes
+    OutcomeUnknown, because what it was doing may be done. A class that is not known here becomes TransientError."""
+    kind = _KINDS.get(body.kind, errors.TransientError)
+    if issubclass(kind, errors.LocalFault):
+        return errors.OutcomeUnknown(f"the other side cannot go on: {body.sentence}", **body.facts)
+    return kind(body.sentence, **body.facts)
 
 
 def read_error(status: int, body: bytes) -> ShoalError:

@@ -5,12 +5,15 @@ fixed length; numbers are big-endian. So byte order is the order of the componen
 one's component by accident.
 """
 
-from shoal.base.errors import ManifestDamaged
+import re
+
+from shoal.base.errors import ManifestDamaged, check
 from shoal.base.ids import ChunkId, NodeId, SessionId, VersionId
 
 _END = b"\x00"
 _VERSION_BYTES = 16
 _ALL_ONES = (1 << 8 * _VERSION_BYTES) - 1
+_LIVE = re.compile(rb"o[^\x00]+\x00([^\x00]+)\x00")
 
 IDENTITY = b"a"
 """The catalog's own identity; one row."""
@@ -22,11 +25,12 @@ Range = tuple[bytes, bytes]
 
 
 def _text(component: str) -> bytes:
+    check("\x00" not in component, "a text component of a key with NUL", component=component)
     return component.encode() + _END
 
 
 def _after(prefix: bytes) -> bytes:
-    """The first key behind all that begin with `prefix`. No prefix of ours ends in 0xff bytes alone."""
+    """The first key behind all that begin with `prefix`: ids may end in 0xff bytes, but no kind's byte is one."""
     stripped = prefix.rstrip(b"\xff")
     return stripped[:-1] + bytes((stripped[-1] + 1,))
 
@@ -55,10 +59,13 @@ def live_prefix(bucket_name: str, prefix: str) -> bytes:
 
 def live_name(row_key: bytes) -> str:
     """The object's name in a key made by `live`. Raises: ManifestDamaged."""
-    body, _, name = row_key[1:-1].partition(_END)
-    if row_key[:1] != b"o" or row_key[-1:] != _END or not body:
-        raise ManifestDamaged("a row that should be a live version has another key", row=row_key.hex())
-    return name.decode()
+    match = _LIVE.fullmatch(row_key)
+    try:
+        if match is not None:
+            return match[1].decode()
+    except UnicodeDecodeError as exc:
+        raise ManifestDamaged("a live version has a name that is not UTF-8", row=row_key.hex()) from exc
+    raise ManifestDamaged("a row that should be a live version has another key", row=row_key.hex())
 
 
 def _inverted(version: VersionId) -> bytes:

@@ -33,7 +33,7 @@ class CoordinatorCall:
             self._address, call.request, deadline=deadline, reply_bytes_max=route.reply_bytes_max
         )
         try:
-            return control_call.read(route, reply, call, self._credential)
+            return control_call.read(call, reply)
         except (LocalFault, CorruptionError) as exc:
             # It is the coordinator's process or catalog that is hurt; here these classes would end the node.
             raise TransientError(f"the coordinator cannot go on: {exc.sentence}", **exc.facts) from exc

@@ -13,16 +13,14 @@ _LABEL = b"shoal/1/"
 
 
 class ClusterKeys:
-    """I derive the keys of one cluster and remember those of its nodes."""
+    """I derive the keys of one cluster. That takes a microsecond or two, so I keep none of those that name a node."""
 
-    __slots__ = ("_receipt_keys", "_seal_keys", "_secret", "grant_key")
+    __slots__ = ("_secret", "grant_key")
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) != SECRET_BYTES:
             raise InvalidArgument("a cluster secret is 32 bytes", got_bytes=len(secret))
         self._secret = secret
-        self._receipt_keys: dict[NodeId, bytes] = {}
-        self._seal_keys: dict[NodeId, bytes] = {}
         self.grant_key = self._derive(b"grant")
 
     def _derive(self, purpose: bytes, context: bytes = b"") -> bytes:
@@ -34,14 +32,8 @@ class ClusterKeys:
 
     def receipt_key(self, node: NodeId) -> bytes:
         """Signs receipts of one node."""
-        key = self._receipt_keys.get(node)
-        if key is None:
-            key = self._receipt_keys[node] = self._derive(b"receipt", node.encode())
-        return key
+        return self._derive(b"receipt", node.encode())
 
     def seal_key(self, node: NodeId) -> bytes:
         """Signs the digest that a primary sends behind the bytes that it forwards."""
-        key = self._seal_keys.get(node)
-        if key is None:
-            key = self._seal_keys[node] = self._derive(b"seal", node.encode())
-        return key
+        return self._derive(b"seal", node.encode())

@@ -2,13 +2,17 @@
 
 import hashlib
 import hmac
+import struct
 
 import msgspec
 
-from shoal.base.errors import AccessDenied
-from shoal.base.ids import ChunkId, NodeId
+from shoal.base.digests import SHA256_BYTES
+from shoal.base.errors import AccessDenied, InvalidArgument
+from shoal.base.ids import CHUNK_ID_BYTES, ChunkId, NodeId
 from shoal.model.messages.replicas import Receipt
 
+_SIGNED = struct.Struct(">4s16sBIQ32sQ?")
+_MAGIC = b"SRC\x01"
 _MAC_BYTES = 16
 
 
@@ -22,18 +26,12 @@ class ChunkFacts(msgspec.Struct, frozen=True):
 
 
 def _mac(key: bytes, facts: ChunkFacts, *, shard: int, placement: int, is_volatile: bool) -> bytes:
-    body = b"".join(
-        (
-            b"SRC\x01",
-            facts.chunk,
-            shard.to_bytes(1, "big"),
-            placement.to_bytes(4, "big"),
-            facts.size.to_bytes(8, "big"),
-            facts.sha256,
-            facts.crc64.to_bytes(8, "big"),
-            bytes((is_volatile,)),
-        )
-    )
+    if len(facts.chunk) != CHUNK_ID_BYTES or len(facts.sha256) != SHA256_BYTES:
+        raise InvalidArgument("a receipt is for a chunk id of 16 bytes and a SHA-256 of 32")
+    try:
+        body = _SIGNED.pack(_MAGIC, facts.chunk, shard, placement, facts.size, facts.sha256, facts.crc64, is_volatile)
+    except struct.error as exc:
+        raise InvalidArgument(f"a number has no place in a receipt: {exc}") from exc
     return hashlib.blake2b(body, key=key, digest_size=_MAC_BYTES).digest()
 
 
@@ -46,7 +44,8 @@ def sign_receipt(
 
 
 def verify_receipt(key: bytes, facts: ChunkFacts, receipt: Receipt) -> None:
-    """Raises: AccessDenied unless `receipt` is that node's word for exactly these facts."""
+    """Raises: AccessDenied unless `receipt` is that node's word for exactly these facts; InvalidArgument if they
+    cannot be any chunk's."""
     expected = _mac(key, facts, shard=receipt.shard, placement=receipt.placement, is_volatile=receipt.is_volatile)
     if not hmac.compare_digest(expected, receipt.mac):
         raise AccessDenied("a receipt is forged, or speaks of other bytes", chunk=facts.chunk.hex(), node=receipt.node)

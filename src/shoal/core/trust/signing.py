@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from shoal.base.digests import sha256
-from shoal.base.errors import AccessDenied
+from shoal.base.errors import AccessDenied, InvalidArgument
 from shoal.base.ids import WallNs
 from shoal.base.units import MILLISECOND, MINUTE
 
@@ -20,17 +20,24 @@ REPLY_MAC = "x-shoal-mac"
 NODE_KEY_PREFIX = "node/"
 """A key id of `node/<node id>` is a node's; all others are access keys."""
 
+_KEY_ID = re.compile(r"[A-Za-z0-9/_-]{1,64}")
 _HEADER = re.compile(
-    r"Shoal-HMAC key=([A-Za-z0-9/_-]{1,64}),time=([0-9]{1,15}),nonce=([0-9a-f]{32}),mac=([0-9a-f]{64})"
+    rf"Shoal-HMAC key=({_KEY_ID.pattern}),time=([0-9]{{1,15}}),nonce=([0-9a-f]{{32}}),mac=([0-9a-f]{{64}})"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A key id and its secret."""
+    """A key id and its secret. Raises: InvalidArgument if it could not be one, before it is put into a header."""
 
     key_id: str
     secret: bytes
+
+    def __post_init__(self) -> None:
+        if _KEY_ID.fullmatch(self.key_id) is None:
+            raise InvalidArgument(f"{self.key_id[:80]!a} is not an access key")
+        if not self.secret:
+            raise InvalidArgument(f"the secret of access key {self.key_id} is empty")
 
     def __repr__(self) -> str:
         return f"Credential({self.key_id})"

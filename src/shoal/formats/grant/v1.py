@@ -34,6 +34,9 @@ class GrantKind(IntEnum):
     """DELETE of one replica at one node, under a lease epoch."""
 
 
+_KINDS = frozenset(GrantKind)
+
+
 class Grant(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """A signed permission. Fields that a kind does not bind are zero."""
 
@@ -66,7 +69,7 @@ def open_grant(data: bytes, key: bytes) -> Grant:
     if not hmac.compare_digest(_mac(key, body), data[_LAYOUT.size :]):
         raise AccessDenied("the grant is forged or of another cluster")
     _, _, kind, shard, placement, session, chunk, node, epoch, expires_ms = _LAYOUT.unpack(body)
-    if kind not in GrantKind._value2member_map_:
+    if kind not in _KINDS:
         raise AccessDenied("the grant is of a kind that this node does not know")
     return Grant(
         kind=GrantKind(kind),
@@ -91,6 +94,9 @@ def grant_bytes(text: str | None) -> bytes:
     if text is None or _TEXT.fullmatch(text) is None:
         raise AccessDenied("the request carries no grant")
     try:
-        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError as exc:
         raise AccessDenied("the grant is not base64url") from exc
+    if grant_text(data) != text:  # the last character has bits that say nothing: one grant has one text
+        raise AccessDenied("the grant is not base64url")
+    return data

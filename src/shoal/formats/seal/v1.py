@@ -15,10 +15,11 @@ import msgspec
 from shoal.base.errors import AccessDenied, InvalidArgument
 from shoal.base.ids import ReplicaId
 
-_LAYOUT = struct.Struct(">3sB32sQ4x16s")
+_LAYOUT = struct.Struct(">3sB32sQ4s16s")
 SEAL_BYTES = _LAYOUT.size
 _MAGIC = b"SSL"
 _VERSION = 1
+_ZERO = bytes(4)
 _NO_MAC = bytes(16)
 
 
@@ -37,7 +38,7 @@ def _mac(key: bytes, replica: ReplicaId, *, size: int, sha256: bytes, crc64: int
 
 def pack_seal(seal: Seal) -> bytes:
     """Its 64 bytes."""
-    return _LAYOUT.pack(_MAGIC, _VERSION, seal.sha256, seal.crc64, seal.mac)
+    return _LAYOUT.pack(_MAGIC, _VERSION, seal.sha256, seal.crc64, _ZERO, seal.mac)
 
 
 def sign_seal(key: bytes, replica: ReplicaId, *, size: int, sha256: bytes, crc64: int) -> Seal:
@@ -49,7 +50,9 @@ def open_seal(data: bytes) -> Seal:
     """Read a seal. Raises: InvalidArgument."""
     if len(data) != SEAL_BYTES or data[:4] != _MAGIC + bytes((_VERSION,)):
         raise InvalidArgument("the body does not end in a seal: it is longer, shorter or not a replica")
-    _, _, sha256, crc64, mac = _LAYOUT.unpack(data)
+    _, _, sha256, crc64, zero, mac = _LAYOUT.unpack(data)
+    if zero != _ZERO:
+        raise InvalidArgument("the seal says something that this release does not know")
     return Seal(sha256, crc64, mac)
 
 

@@ -1,7 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
-from shoal.base.errors import AccessDenied, DiskFailed, InvalidArgument, StaleEpoch
+from shoal.base.errors import AccessDenied, DiskFailed, InvalidArgument, OutcomeUnknown, StaleEpoch
 from shoal.base.ids import SessionId, VersionId, mint_chunk_id
 from shoal.core import routes
 from shoal.core.catalog.nodes import register_node
@@ -117,6 +117,6 @@ async def test_a_failed_engine_is_no_outcome_of_a_commit(monkeypatch: pytest.Mon
         raise DiskFailed("the disk refused a sync")
 
     monkeypatch.setattr(bench.engine, "tx", fail)
-    with pytest.raises(DiskFailed):
+    with pytest.raises(OutcomeUnknown):
         await bench.commit(session, make_commit("name", bench.uploads(session, b"data"), sequence=1))
     assert "coordinator_failed" in bench.log.events

@@ -7,6 +7,7 @@ import pytest
 
 from shoal.base.errors import DeadlineExceeded, OutcomeUnknown
 from shoal.base.units import KIB, MILLISECOND
+from shoal.net.receive_memory import RECEIVE_BYTES
 from shoal.ports.link import FRAME_BYTES, IncomingRequest, Reply, Stream
 from support.links import Pieces, all_of, echo, hall, raw_peer, until
 

@@ -1,21 +1,34 @@
 """The ledger of acknowledged writes: what a reader may find, and what it must never find.
 
-A write is *begun*, and then *acknowledged*, *refused* (surely not done) or *unknown*. An unknown one stays open for
-ever: a request that was kept back may still arrive. A read may find what was in force at any moment between its
-beginning and its end; so it is given the ledger's `mark` from its beginning.
+A write is *begun*, and then *acknowledged*, *refused* (surely not done) or left open. An open one stays open for ever:
+a request that was kept back may still arrive. A read may find what was in force at any moment between its beginning
+and its end; so it is given the ledger's `mark` from its beginning.
 """
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import NewType
 
 from shoal.testing.sim.failure import SimulationFailed
 
 Value = Hashable | None
-"""What a key holds; None is nothing: never written, or deleted. Values of one key are best all different."""
+"""What a key holds; None is nothing: never written, or deleted."""
+
+Ticket = NewType("Ticket", int)
+"""One write that was begun: two of them may write the same value."""
 
 
 class LedgerBroken(SimulationFailed):
     """A read found what no acknowledged or open write can explain: a write was lost, or came back, or is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A write without an outcome, and the mark of its beginning."""
+
+    key: str
+    value: Value
+    began: int
 
 
 @dataclass(slots=True)
@@ -32,10 +45,10 @@ class Ledger:
 
     def __init__(self) -> None:
         self.acknowledged_count = 0
-        self.unknown_count = 0
         self._mark = 0
+        self._tickets = 0
         self._settled: dict[str, list[_Settled]] = {}
-        self._open: dict[str, dict[Value, int]] = {}
+        self._open: dict[Ticket, _Open] = {}
 
     @property
     def mark(self) -> int:
@@ -43,38 +56,37 @@ class Ledger:
         return self._mark
 
     @property
+    def open_count(self) -> int:
+        """Writes that have no outcome, or none yet."""
+        return len(self._open)
+
+    @property
     def keys(self) -> list[str]:
         """Every key that was ever written, or tried to, in order of first mention."""
         return list(self._settled)
 
-    def begun(self, key: str, value: Value) -> None:
-        """From now on a reader may find `value`."""
+    def begun(self, key: str, value: Value) -> Ticket:
+        """From now on a reader may find `value`; None begins a delete."""
         self._history(key)
-        self._open.setdefault(key, {}).setdefault(value, self._mark)
+        self._tickets += 1
+        ticket = Ticket(self._tickets)
+        self._open[ticket] = _Open(key, value, self._mark)
+        return ticket
 
-    def acknowledged(self, key: str, value: Value) -> None:
-        """The write succeeded: what was acknowledged before it began is gone. One that was not begun began now."""
-        began = self._open.get(key, {}).pop(value, self._mark)
+    def acknowledged(self, ticket: Ticket) -> None:
+        """The write succeeded: what was acknowledged before it began is gone."""
+        write = self._open.pop(ticket)
         self._mark += 1
         self.acknowledged_count += 1
-        history = self._history(key)
+        history = self._history(write.key)
         for settled in history:
-            if settled.settled_at <= began and settled.superseded_at is None:
+            if settled.settled_at <= write.began and settled.superseded_at is None:
                 settled.superseded_at = self._mark
-        history.append(_Settled(value, self._mark))
+        history.append(_Settled(write.value, self._mark))
 
-    def deleted(self, key: str) -> None:
-        """A delete was acknowledged."""
-        self.acknowledged(key, None)
-
-    def refused(self, key: str, value: Value) -> None:
+    def refused(self, ticket: Ticket) -> None:
         """The write was surely not done."""
-        self._open.get(key, {}).pop(value, None)
-
-    def unknown(self, key: str, value: Value) -> None:
-        """Nobody will ever know whether, or when, the write is done."""
-        self.unknown_count += 1
-        self.begun(key, value)
+        del self._open[ticket]
 
     def allowed(self, key: str, *, since: int | None = None) -> list[Value]:
         """The values that a read may find that began at the mark `since` (by default now) and ends now."""
@@ -84,7 +96,7 @@ class Ledger:
             for settled in self._history(key)
             if settled.superseded_at is None or settled.superseded_at > began
         ]
-        return list(dict.fromkeys([*in_force, *self._open.get(key, {})]))
+        return list(dict.fromkeys([*in_force, *(write.value for write in self._open.values() if write.key == key)]))
 
     def check_read(self, key: str, value: Value, *, since: int | None = None) -> None:
         """Raises: LedgerBroken unless a read that began at the mark `since` may have found `value`."""

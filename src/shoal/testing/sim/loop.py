@@ -41,6 +41,8 @@ Ts = TypeVarTuple("Ts")
 STEPS_AT_ONE_INSTANT_MAX = 1_000_000
 STEPS_BETWEEN_COLLECTIONS = 20_000
 CANCELLED_TIMERS_MIN = 100
+BURIAL_TRIES_MAX = 10
+"""Clean-up code that awaits must be closed once more."""
 
 
 class SimLoop(asyncio.BaseEventLoop):
@@ -100,8 +102,10 @@ class SimLoop(asyncio.BaseEventLoop):
         with warnings.catch_warnings(), _unraisable_to(lambda _: None):
             warnings.simplefilter("ignore")
             for task in self._tasks():
-                with suppress(Exception, asyncio.CancelledError):
-                    task.bury()
+                for _ in range(BURIAL_TRIES_MAX):
+                    with suppress(Exception, asyncio.CancelledError):
+                        task.bury()
+                        break
             gc.collect()
         self._timers.clear()
         super().close()

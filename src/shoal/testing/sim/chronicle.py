@@ -1,0 +1,157 @@
+"""What the clients of a simulated cluster did and saw, outside of all processes: it survives every crash.
+
+Each write carries a tag of its own, in the version's metadata, so that a reader knows which write it has found, and
+what bytes that must be. A key that is only overwritten and deleted is a register: it is checked at once against the
+ledger, and at the end by a search for an order of all its operations.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from shoal.base.errors import check
+from shoal.testing.sim.failure import SimulationFailed
+from shoal.testing.sim.ledger import Ledger, LedgerBroken, Ticket
+from shoal.testing.sim.linearizability import CompareAndSet, Operation, Read, Write, check_linearizable
+from shoal.testing.sim.version_book import VersionBook
+
+TAG = "tag"
+"""The name under which a version's metadata has its tag."""
+
+
+class WrongBytes(SimulationFailed):
+    """A reader was given bytes that were never written under that version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The moment at which a read was asked for."""
+
+    called: int
+    mark: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A change of a register that was asked for."""
+
+    key: str
+    action: Write | CompareAndSet
+    called: int
+    ticket: Ticket
+
+
+class Chronicle:
+    """I know what was asked, what was answered, and which bytes belong to which tag."""
+
+    def __init__(self, now_ns: Callable[[], int]) -> None:
+        self._now_ns = now_ns
+        self.ledger = Ledger()
+        self.versions = VersionBook()
+        self.counts: Counter[str] = Counter()
+        """Operations that ended, by what they did and how they ended."""
+        self._sizes: dict[str, int] = {}
+        self._history: dict[str, list[Operation]] = {}
+        self._open: dict[Ticket, Attempt] = {}
+
+    @property
+    def operations(self) -> int:
+        """Operations that ended, well or not."""
+        return self.counts.total()
+
+    @property
+    def acknowledged_count(self) -> int:
+        """Puts that were acknowledged."""
+        return self.versions.made_count
+
+    def ended(self, what: str, how: str) -> None:
+        """Count an operation."""
+        self.counts[f"{what} {how}"] += 1
+
+    # Contents.
+
+    def mint(self, tag: str, size: int) -> bytes:
+        """The bytes of a write with a tag of its own."""
+        check(tag not in self._sizes, "a tag is used once", tag=tag)
+        self._sizes[tag] = size
+        return self.content(tag)
+
+    def content(self, tag: str) -> bytes:
+        """What every version with this tag must hold. Raises: WrongBytes if there is no such tag."""
+        if tag not in self._sizes:
+            raise WrongBytes(f"a version has the tag {tag!r}, which nobody wrote")
+        return Random(tag).randbytes(self._sizes[tag])
+
+    def check_bytes(self, tag: str, found: bytes, *, start: int, stop: int) -> None:
+        """Raises: WrongBytes unless `found` is that part of the content."""
+        wanted = self.content(tag)[start:stop]
+        if found != wanted:
+            at = next((at for at, pair in enumerate(zip(found, wanted, strict=False)) if pair[0] != pair[1]), None)
+            place = f"at byte {at}" if at is not None else f"in length: {len(found)} for {len(wanted)}"
+            raise WrongBytes(f"{tag!r} from {start} to {stop} differs {place}")
+
+    def check_size(self, tag: str, size: int) -> None:
+        """Raises: WrongBytes unless the content has that size."""
+        wanted = len(self.content(tag))
+        if size != wanted:
+            raise WrongBytes(f"{tag!r} is said to have {size} bytes, not {wanted}")
+
+    # Registers.
+
+    def begin(self, key: str, action: Write | CompareAndSet) -> Attempt:
+        """From now on readers may find what `action` writes; whoever dies waiting leaves it open for ever."""
+        attempt = Attempt(key, action, self._now_ns(), self.ledger.begun(key, action.value))
+        self._open[attempt.ticket] = attempt
+        return attempt
+
+    def done(self, attempt: Attempt) -> None:
+        """It was acknowledged."""
+        action = attempt.action
+        if isinstance(action, CompareAndSet):
+            action = CompareAndSet(action.expected, action.value, was_swapped=True)
+        self.ledger.acknowledged(attempt.ticket)
+        self._close(attempt, action)
+
+    def refused(self, attempt: Attempt) -> None:
+        """Its precondition did not hold, and it was surely not done."""
+        check(isinstance(attempt.action, CompareAndSet), "only a condition can fail", key=attempt.key)
+        self.ledger.refused(attempt.ticket)
+        expected, value = getattr(attempt.action, "expected", None), attempt.action.value
+        self._close(attempt, CompareAndSet(expected, value, was_swapped=False))
+
+    def _close(self, attempt: Attempt, action: Write | CompareAndSet) -> None:
+        del self._open[attempt.ticket]
+        self._history.setdefault(attempt.key, []).append(Operation(action, attempt.called, self._now_ns()))
+
+    def reading(self) -> Reading:
+        """To be taken just before a read is asked for."""
+        return Reading(self._now_ns(), self.ledger.mark)
+
+    def read(self, key: str, tag: str | None, reading: Reading) -> None:
+        """A read has found `tag`, or nothing. Raises: LedgerBroken."""
+        operation = Operation(Read(tag), reading.called, self._now_ns())
+        self._history.setdefault(key, []).append(operation)
+        self.ledger.check_read(key, tag, since=reading.mark)
+
+    def check_listed(self, listed: Sequence[str], names: Sequence[str], reading: Reading) -> None:
+        """A list has shown `listed` of the registers `names`. Raises: LedgerBroken where that cannot be."""
+        if list(listed) != sorted(set(listed)) or not set(listed) <= set(names):
+            raise LedgerBroken(f"a list shows {listed}, of {names}")
+        for name in names:
+            allowed = self.ledger.allowed(name, since=reading.mark)
+            if name in listed and not any(value is not None for value in allowed):
+                raise LedgerBroken(f"{name!r} is listed, and nothing can be there")
+            if name not in listed and None not in allowed:
+                raise LedgerBroken(f"{name!r} is not listed, and is there")
+
+    @property
+    def registers(self) -> list[str]:
+        """All keys that were used as registers."""
+        return self.ledger.keys
+
+    def check_order(self) -> None:
+        """Raises: NotLinearizable if the operations on some register have no order."""
+        for key in self.registers:
+            pending = [Operation(each.action, each.called, None) for each in self._open.values() if each.key == key]
+            check_linearizable(key, [*self._history.get(key, []), *pending])

@@ -1,0 +1,147 @@
+"""One seed from its first step to its verdict: a storm over a working cluster, calm, and a look at what is left."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from shoal.base.units import MINUTE, SECOND
+from shoal.testing.sim.chronicle import Chronicle
+from shoal.testing.sim.cluster import Hands, SimCluster
+from shoal.testing.sim.failure import SimulationFailed
+from shoal.testing.sim.nemesis import Nemesis
+from shoal.testing.sim.network_faults import NetworkFaults
+from shoal.testing.sim.process import context_of
+from shoal.testing.sim.read_back import ReadBack, check_replicas
+from shoal.testing.sim.swarm import SwarmOptions, draw_options
+from shoal.testing.sim.workload import Workload
+from shoal.testing.sim.world import World
+
+STORM_MAX_NS = 20 * MINUTE
+"""Virtual time in which the work must be done, under faults."""
+CALM_MAX_NS = 10 * MINUTE
+"""And in which everything must have settled, without."""
+_LOOK_S = 0.1
+_RESTART_S = 1.0
+_AUDITOR = "auditor"
+
+
+class Stuck(SimulationFailed):
+    """Something that must come to an end did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedReport:
+    """What happened in one seed."""
+
+    seed: int
+    operations: int
+    acknowledged: int
+    unknown: int
+    """Writes whose outcome nobody learned."""
+    chunks: int
+    """Live ones at the end, of which every confirmed replica was read."""
+    outcomes: Mapping[str, int]
+    fired: Mapping[str, int]
+    """Faults that happened, by kind."""
+    steps: int
+    virtual_ns: int
+    trace: str
+    """The digest of all steps: the same for the same seed, in every process."""
+    failure: BaseException | None = None
+    """Why the seed failed."""
+    log: tuple[str, ...] = ()
+    """The newest lines of all hosts, if it did."""
+
+
+class SeedRun:
+    """I run one seed: call `play` once."""
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        options: SwarmOptions | None = None,
+        hands: Hands | None = None,
+        keep_trace: bool = False,
+    ) -> None:
+        sketch = World(seed)
+        self.options = options or draw_options(sketch.rng("swarm"))
+        sketch.close()
+        self.world = World(seed, self.options.world, keep_trace=keep_trace)
+        self.chronicle = Chronicle(self.world.loop.now_ns)
+        self.cluster = SimCluster(self.world, self.options.shape, hands)
+        self.workload = Workload(self.options.workload, self.cluster, self.chronicle)
+        self._chunks = 0
+
+    def play(self) -> SeedReport:
+        """The whole of it. A failure is in the report."""
+        failure: BaseException | None = None
+        with self.world:
+            try:
+                self.world.run(self._main)
+                self.chronicle.check_order()
+            except SimulationFailed as exc:
+                failure = exc
+        return self._report(failure)
+
+    async def _main(self, _world: World) -> None:
+        self.cluster.start()
+        for name in self.workload.client_names:
+            self.world.host(name).start(self.workload.program)
+        await self._storm()
+        await self._until(lambda: self.workload.is_over, CALM_MAX_NS, "the clients' last operations")
+        await self._restart_all()
+        await self._audit()
+
+    async def _storm(self) -> None:
+        """Faults while clients work, and in the middle a power cut of the whole cluster."""
+        nemesis = Nemesis(self.world, [*self.cluster.server_names, *self.workload.client_names], self.options.nemesis)
+        strikes = self.world.loop.spawn(nemesis.strikes(), name="nemesis", context=context_of(None))
+        wanted = self.options.blackout_at
+        await self._until(lambda: self.chronicle.acknowledged_count >= wanted, STORM_MAX_NS, f"{wanted} puts")
+        await self._restart_all()
+        await self._until(lambda: self.workload.is_enough, STORM_MAX_NS, "the work")
+        strikes.cancel()
+        self.world.settings = replace(self.world.settings, crashpoint=0.0)
+        self.world.network.faults = NetworkFaults()
+        nemesis.mend()
+
+    async def _restart_all(self) -> None:
+        """Cut the power of coordinator and nodes, and turn it on again."""
+        self.cluster.black_out()
+        await asyncio.sleep(_RESTART_S)
+        for host in self.cluster.servers():
+            if not host.is_running:
+                host.restart()
+
+    async def _audit(self) -> None:
+        await self._until(lambda: self.cluster.is_open, CALM_MAX_NS, "the restart")
+        await asyncio.sleep(3 * self.options.shape.cluster.heartbeat_ns / SECOND)
+        read_back = ReadBack(self.cluster, self.chronicle, self.world.rng("read back"))
+        self.world.host(_AUDITOR).start(read_back.program)
+        await self._until(lambda: read_back.is_done, CALM_MAX_NS, "reading everything back")
+        self._chunks = await check_replicas(self.cluster)
+
+    async def _until(self, is_reached: Callable[[], bool], limit_ns: int, what: str) -> None:
+        """Raises: Stuck."""
+        end_ns = self.world.loop.now_ns() + limit_ns
+        while not is_reached():
+            if self.world.loop.now_ns() > end_ns:
+                raise Stuck(f"not over after {limit_ns // SECOND} s of virtual time: {what}")
+            await asyncio.sleep(_LOOK_S)
+
+    def _report(self, failure: BaseException | None) -> SeedReport:
+        return SeedReport(
+            seed=self.world.seed,
+            operations=self.chronicle.operations,
+            acknowledged=self.chronicle.acknowledged_count,
+            unknown=self.chronicle.ledger.open_count,
+            chunks=self._chunks,
+            outcomes=dict(sorted(self.chronicle.counts.items())),
+            fired=self.world.fired(),
+            steps=self.world.loop.trace.step_count,
+            virtual_ns=self.world.loop.now_ns(),
+            trace=self.world.loop.trace.hexdigest(),
+            failure=failure,
+            log=tuple(self.world.journal.lines) if failure else (),
+        )

@@ -1,0 +1,216 @@
+"""One user of a simulated cluster: a seeded mix of everything that users can do.
+
+Keys below `register/` are overwritten and deleted by all workers at once, so each is a register that must be
+linearizable. Below `shelf/` versions are made, and removed one by one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from shoal.base.errors import PreconditionFailed, TransientError
+from shoal.base.ids import VersionId
+from shoal.base.units import KIB, SECOND
+from shoal.client.client import Client
+from shoal.client.put import PutOptions
+from shoal.model.cluster import INLINE_CHUNKS_MAX
+from shoal.model.messages.objects import Precondition
+from shoal.testing.sim.chronicle import TAG, Chronicle
+from shoal.testing.sim.linearizability import CompareAndSet, Write
+from shoal.testing.sim.reader import BUCKET, REGISTERS, Reader
+from shoal.testing.sim.trespasser import FORBIDDEN, Trespasser
+from shoal.wiring.transfers import BytesSource
+
+SHELF = "shelf/"
+
+MIX: Mapping[str, int] = {
+    "put": 30,
+    "put_if": 12,
+    "delete": 5,
+    "get": 25,
+    "get_range": 6,
+    "get_version": 6,
+    "list": 4,
+    "versions": 4,
+    "shelve": 5,
+    "unshelve": 4,
+    "trespass": 3,
+}
+"""Operations, and how often each comes."""
+
+_SHELVES = 2
+_PAGED_CHUNK_BYTES = 700
+_PAGED_CHUNKS_MAX = INLINE_CHUNKS_MAX + 8
+_STREAMED_BYTES_MAX = 400 * KIB
+_PAGE = 3
+"""Entries in one page of a list: few, so that lists have several."""
+_NOTHING_TO_DO = "had nothing to do"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSettings:
+    """What workers do, and how large. Times in nanoseconds, sizes in bytes."""
+
+    registers: int
+    think_mean_ns: int
+    chunk_bytes: int
+    mix: Mapping[str, int]
+
+
+class Worker:
+    """I do one operation after the other and tell the chronicle; what must not happen raises and fails the seed."""
+
+    def __init__(
+        self, name: str, client: Client, chronicle: Chronicle, *, settings: WorkSettings, trespasser: Trespasser
+    ) -> None:
+        self._client = client
+        self._chronicle = chronicle
+        self._settings = settings
+        self._trespasser = trespasser
+        self._rng = Random(name)
+        self._reader = Reader(client, chronicle, self._rng)
+        self._seen: dict[str, tuple[VersionId, str]] = {}
+        """What I last found under each register."""
+        self._tag = ""
+
+    async def step(self, number: int) -> None:
+        """Think, and do operation number `number` of the seed."""
+        await asyncio.sleep(self._rng.expovariate(SECOND / self._settings.think_mean_ns))
+        mix = self._settings.mix
+        name = self._rng.choices(list(mix), list(mix.values()))[0]
+        self._tag = f"{name} {number}"
+        operation: Callable[[], Awaitable[str]] = getattr(self, f"_{name}")
+        try:
+            outcome = await operation()
+        except TransientError as exc:
+            outcome = type(exc).__name__
+        self._chronicle.ended(name, outcome)
+
+    # -- writing
+
+    async def _put(self) -> str:
+        return await self._put_as(self._register(), Write(self._tag), Precondition())
+
+    async def _put_if(self) -> str:
+        key = self._register()
+        version, tag = self._seen.get(key, (None, None))
+        precondition = Precondition(if_version=version) if version else Precondition(if_absent=True)
+        return await self._put_as(key, CompareAndSet(tag, self._tag, None), precondition)
+
+    async def _put_as(self, key: str, action: Write | CompareAndSet, precondition: Precondition) -> str:
+        content, options = self._draw_content(precondition)
+        attempt = self._chronicle.begin(key, action)
+        try:
+            version = await self._client.put(BUCKET, key, BytesSource(content), options=options)
+        except PreconditionFailed:
+            self._chronicle.refused(attempt)
+            return "refused"
+        self._chronicle.done(attempt)
+        self._chronicle.versions.made(key, version.version_id, self._tag)
+        self._seen[key] = version.version_id, self._tag
+        return "done"
+
+    async def _delete(self) -> str:
+        key = self._register()
+        action: Write | CompareAndSet = Write(None)
+        precondition = Precondition()
+        if key in self._seen and self._rng.random() < 0.3:
+            version, tag = self._seen[key]
+            action, precondition = CompareAndSet(tag, None, None), Precondition(if_version=version)
+        attempt = self._chronicle.begin(key, action)
+        try:
+            await self._client.delete(BUCKET, key, precondition=precondition)
+        except PreconditionFailed:
+            self._chronicle.refused(attempt)
+            return "refused"
+        self._chronicle.done(attempt)
+        self._seen.pop(key, None)
+        return "done"
+
+    async def _shelve(self) -> str:
+        key = self._shelf()
+        content, options = self._draw_content(Precondition())
+        version = await self._client.put(BUCKET, key, BytesSource(content), options=options)
+        self._chronicle.versions.made(key, version.version_id, self._tag)
+        return "done"
+
+    async def _unshelve(self) -> str:
+        chosen = self._choose_version(SHELF)
+        if chosen is None:
+            return _NOTHING_TO_DO
+        key, version = chosen
+        self._chronicle.versions.removing(version)
+        deleted = await self._client.delete(BUCKET, key, version=version)
+        self._chronicle.versions.removed(key, version, existed=deleted.existed)
+        return "done"
+
+    # -- reading
+
+    async def _get(self) -> str:
+        return await self._read_register(is_whole=True)
+
+    async def _get_range(self) -> str:
+        return await self._read_register(is_whole=False)
+
+    async def _read_register(self, *, is_whole: bool) -> str:
+        key = self._register()
+        version = await self._reader.read_register(key, is_whole=is_whole)
+        if version is None:
+            self._seen.pop(key, None)
+            return "found nothing"
+        self._seen[key] = version.version_id, version.metadata[TAG]
+        return "done"
+
+    async def _get_version(self) -> str:
+        chosen = self._choose_version(self._rng.choice((REGISTERS, SHELF)))
+        if chosen is None:
+            return _NOTHING_TO_DO
+        return "done" if await self._reader.read_version(*chosen) else "found nothing"
+
+    async def _list(self) -> str:
+        names = [f"{REGISTERS}{number}" for number in range(self._settings.registers)]
+        await self._reader.list_registers([*names, FORBIDDEN], page=_PAGE)
+        return "done"
+
+    async def _versions(self) -> str:
+        await self._reader.list_versions(self._rng.choice((self._register(), self._shelf())), page=_PAGE)
+        return "done"
+
+    async def _trespass(self) -> str:
+        return await self._trespasser.step(self._rng)
+
+    # -- choices
+
+    def _register(self) -> str:
+        """Low numbers more often: where many meet, more goes wrong."""
+        return f"{REGISTERS}{int(self._settings.registers * self._rng.random() ** 2)}"
+
+    def _shelf(self) -> str:
+        return f"{SHELF}{self._rng.randrange(_SHELVES)}"
+
+    def _choose_version(self, prefix: str) -> tuple[str, VersionId] | None:
+        """One that must be there."""
+        book = self._chronicle.versions
+        found = [(key, version) for key in book.keys if key.startswith(prefix) for version in book.certain(key)]
+        return self._rng.choice(found) if found else None
+
+    def _draw_content(self, precondition: Precondition) -> tuple[bytes, PutOptions]:
+        """Nothing, a piece of a chunk, whole chunks, several, so many that the manifest is paged, a long stream."""
+        chunk_bytes = self._settings.chunk_bytes
+        match self._rng.choices(("none", "piece", "whole", "several", "paged", "streamed"), (1, 8, 3, 5, 2, 1))[0]:
+            case "none":
+                size = 0
+            case "piece":
+                size = self._rng.randint(1, chunk_bytes)
+            case "whole":
+                size = chunk_bytes * self._rng.randint(1, 3)
+            case "several":
+                size = self._rng.randint(chunk_bytes, 4 * chunk_bytes)
+            case "paged":
+                chunk_bytes = self._rng.randint(1, _PAGED_CHUNK_BYTES)
+                size = chunk_bytes * self._rng.randint(INLINE_CHUNKS_MAX, _PAGED_CHUNKS_MAX) + 1
+            case _:
+                size = chunk_bytes = self._rng.randint(1, _STREAMED_BYTES_MAX)
+        options = PutOptions(chunk_bytes=chunk_bytes, precondition=precondition, metadata={TAG: self._tag})
+        return self._chronicle.mint(self._tag, size), options

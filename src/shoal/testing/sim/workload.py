@@ -1,0 +1,93 @@
+"""How much the clients of a simulated cluster do, and the program of a host that runs some of them."""
+
+import asyncio
+from dataclasses import dataclass
+
+from shoal.base.errors import TransientError
+from shoal.client.client import Client
+from shoal.core.trust.signing import Credential
+from shoal.testing.sim.chronicle import Chronicle
+from shoal.testing.sim.cluster import SimCluster
+from shoal.testing.sim.host import Life
+from shoal.testing.sim.trespasser import Trespasser
+from shoal.testing.sim.worker import Worker, WorkSettings
+
+_LOOK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadSettings:
+    """How much is done, by whom. Each of the `clients` has a host and a session, which its `workers` share."""
+
+    clients: int
+    workers: int
+    operations: int
+    work: WorkSettings
+    acknowledged_min: int = 30
+    """Work goes on until so many puts were acknowledged, too."""
+
+
+class Workload:
+    """I am what the clients of one seed have to do; their hosts run `program`, and die and come back meanwhile."""
+
+    def __init__(self, settings: WorkloadSettings, cluster: SimCluster, chronicle: Chronicle) -> None:
+        self._settings = settings
+        self._cluster = cluster
+        self._chronicle = chronicle
+        self._begun = 0
+        self._resting: dict[str, None] = {}
+        """Hosts that have done their part."""
+
+    @property
+    def client_names(self) -> list[str]:
+        """The hosts of clients."""
+        return [f"client-{number}" for number in range(1, self._settings.clients + 1)]
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether as much was done as was wanted."""
+        settings, chronicle = self._settings, self._chronicle
+        return chronicle.operations >= settings.operations and chronicle.acknowledged_count >= settings.acknowledged_min
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every client has ended its last operation and closed its session."""
+        return all(name in self._resting for name in self.client_names)
+
+    async def program(self, life: Life) -> None:
+        """Work until it is enough, then rest."""
+        name = life.process.name.partition(".")[0]
+        self._resting.pop(name, None)
+        async with self._cluster.client(life) as client:
+            await await_members(client, self._cluster.shape.nodes)
+            stranger = self._cluster.catalog(life, Credential(self._cluster.credential.key_id, b"guessed"))
+            trespasser = Trespasser(life, self._cluster.catalog(life), client.view, stranger=stranger)
+            async with asyncio.TaskGroup() as group:
+                for number in range(self._settings.workers):
+                    worker = Worker(
+                        f"{life.env.rng.below(1 << 32)}",
+                        client,
+                        self._chronicle,
+                        settings=self._settings.work,
+                        trespasser=trespasser,
+                    )
+                    group.create_task(self._work(worker), name=f"worker-{number}")
+        self._resting[name] = None
+        await asyncio.Event().wait()
+
+    async def _work(self, worker: Worker) -> None:
+        while not self.is_enough:
+            self._begun += 1
+            await worker.step(self._begun)
+
+
+async def await_members(client: Client, count: int) -> None:
+    """Wait until so many nodes have registered: before that a cluster promises less."""
+    while True:
+        try:
+            status = await client.status()
+            if len(status.map.nodes) >= count:
+                return
+        except TransientError:
+            pass  # nobody answers yet: the coordinator is starting, or is down again
+        await asyncio.sleep(_LOOK_S)

@@ -109,10 +109,10 @@ class SessionKeeper:
             session = self._current
             if session and not session.is_lost and self._env.clock.now() - session.opened_at < self._rotate_ns:
                 return session
-            if session:
-                self._retired.append(session)
             opened = await self._catalog.open_session(OpenSession(self._view.version))
             self._view.follow(opened.delta)
+            if session:  # only now: it was the current one until here, and is retired once, however often this fails
+                self._retired.append(session)
             self._current = Session(opened, self._env.clock.now(), self._catalog)
             return self._current
 

@@ -229,9 +229,9 @@ class NodeLab:
     async def run(self, node: Member) -> None:
         """Let it register, and serve from then on."""
         node.running = asyncio.get_running_loop().create_task(node.node.run(node.address), name=f"run {node.name}")
-        while not node.log.named("node_registered"):
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.01)
+        while node.id not in [heartbeat.node_id for heartbeat in self.coordinator.heartbeats]:
+            await self.coordinator.next_heartbeat()
+        await self.settle()
 
     async def cluster(self, *names: str, **settings: Any) -> list[Member]:
         """Nodes that know each other."""
@@ -354,17 +354,20 @@ def put_headers(
     spares: dict[NodeId, int] | None = None,
     quorum: int = 1,
     grant: str | None = None,
-    **changes: str | None,
 ) -> dict[str, str]:
-    """The head of a client's PUT; a change to None leaves a header out."""
-    lists = (",".join(f"{node}.{at}" for node, at in (nodes or {}).items()) for nodes in (targets, spares))
-    headers: dict[str, str | None] = {
+    """The head of a client's PUT: nodes with the placement numbers that are meant for them."""
+    lists = [",".join(f"{node}.{at}" for node, at in (nodes or {}).items()) for nodes in (targets, spares)]
+    return {
         routes.GRANT_HEADER: put_grant() if grant is None else grant,
         routes.TARGETS_HEADER: ";".join(lists),
         routes.QUORUM_HEADER: str(quorum),
     }
-    headers.update({f"x-shoal-{name}": value for name, value in changes.items()})
-    return {name: value for name, value in headers.items() if value is not None}
+
+
+def changed(headers: dict[str, str], **changes: str | None) -> dict[str, str]:
+    """The same with some of the `x-shoal-` headers changed, or left out if None."""
+    merged: dict[str, str | None] = {**headers, **{f"x-shoal-{name}": value for name, value in changes.items()}}
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def put_reply(reply: Reply) -> PutReply:

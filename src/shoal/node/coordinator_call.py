@@ -3,7 +3,7 @@
 from typing import Any
 
 from shoal.base.env import Env
-from shoal.base.errors import CorruptionError, LocalFault, TransientError
+from shoal.base.errors import CorruptionError, TransientError
 from shoal.base.ids import Address, Instant, NodeId
 from shoal.core import control_call
 from shoal.core.routes import Route
@@ -34,6 +34,6 @@ class CoordinatorCall:
         )
         try:
             return control_call.read(call, reply)
-        except (LocalFault, CorruptionError) as exc:
-            # It is the coordinator's process or catalog that is hurt; here these classes would end the node.
-            raise TransientError(f"the coordinator cannot go on: {exc.sentence}", **exc.facts) from exc
+        except CorruptionError as exc:
+            # It is the catalog that is hurt; what is said of it must not be taken for word of a replica here.
+            raise TransientError(f"the coordinator's catalog is damaged: {exc.sentence}", **exc.facts) from exc

@@ -24,6 +24,8 @@ class Keeping:
     node: NodeId
     store: ChunkStore
     keys: ClusterKeys
+    receipt_key: bytes
+    """This node's, of `keys`."""
     announcements: Announcements
     on_disk_trouble: Callable[[], None]
     """Called when the disk refused something: somebody looks whether the volume has failed."""
@@ -49,7 +51,7 @@ class Keeping:
         chunk, shard, placement = stored.replica
         facts = ChunkFacts(chunk, stored.stored_bytes, stored.sha256, stored.crc64)
         return sign_receipt(
-            self.keys.receipt_key(self.node),
+            self.receipt_key,
             facts,
             node=self.node,
             shard=shard,

@@ -56,7 +56,15 @@ class Node:
         )
         self._service = Service(
             env,
-            keeping=Keeping(env, node, store, keys, announcements, self.membership.hurry),
+            keeping=Keeping(
+                env=env,
+                node=node,
+                store=store,
+                keys=keys,
+                receipt_key=keys.receipt_key(node),
+                announcements=announcements,
+                on_disk_trouble=self.membership.hurry,
+            ),
             keys=keys,
             forwarder=forwarder,
             identity=identity,

@@ -9,7 +9,7 @@ from shoal.base.units import MINUTE, SECOND
 from shoal.testing.sim.host import Host
 from shoal.testing.sim.network import Partition
 from shoal.testing.sim.process import context_of
-from shoal.testing.sim.world import World
+from shoal.testing.sim.world import EPOCH_NS, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class NemesisSettings:
     """How long one lasts: a host down or paused, a route blocked, a host slow."""
     down_max: int = 1
     """Hosts that may be down at the same time because of me."""
-    wall_step_max_ns: int = 10 * MINUTE
+    wall_error_max_ns: int = 10 * MINUTE
+    """How far from the truth a wall clock jumps."""
     disk_operations_max: int = 50
     """How far ahead a crash before a disk operation is planned."""
 
@@ -107,9 +108,9 @@ class Nemesis:
 
     def step_wall(self) -> None:
         """The wall clock of a host jumps, for good."""
-        most_ns = self._settings.wall_step_max_ns
+        most_ns = self._settings.wall_error_max_ns
         self._world.count("wall step")
-        self._world.host(self._rng.choice(self._names)).wall_ahead_ns += self._rng.randint(-most_ns, most_ns)
+        self._world.host(self._rng.choice(self._names)).wall_ahead_ns = EPOCH_NS + self._rng.randint(-most_ns, most_ns)
 
     # What they are made of.
 

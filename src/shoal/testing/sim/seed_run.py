@@ -36,21 +36,28 @@ class SeedReport:
     seed: int
     operations: int
     acknowledged: int
-    unknown: int
+    open_writes: int
     """Writes whose outcome nobody learned."""
     chunks: int
     """Live ones at the end, of which every confirmed replica was read."""
     outcomes: Mapping[str, int]
     fired: Mapping[str, int]
     """Faults that happened, by kind."""
+    crashes_after_puts: int
+    """Of processes and machines, after a put was acknowledged and before the end of the storm."""
     steps: int
     virtual_ns: int
     trace: str
     """The digest of all steps: the same for the same seed, in every process."""
-    failure: BaseException | None = None
+    failure: SimulationFailed | None = None
     """Why the seed failed."""
     log: tuple[str, ...] = ()
     """The newest lines of all hosts, if it did."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the seed has shown anything: without a crash after an acknowledged put it has not."""
+        return self.failure is None and self.crashes_after_puts > 0
 
 
 class SeedRun:
@@ -72,17 +79,17 @@ class SeedRun:
         self.cluster = SimCluster(self.world, self.options.shape, hands)
         self.workload = Workload(self.options.workload, self.cluster, self.chronicle)
         self._chunks = 0
+        self._crashes_after_puts = 0
 
     def play(self) -> SeedReport:
         """The whole of it. A failure is in the report."""
-        failure: BaseException | None = None
         with self.world:
             try:
                 self.world.run(self._main)
                 self.chronicle.check_order()
             except SimulationFailed as exc:
-                failure = exc
-        return self._report(failure)
+                return self._report(exc)
+            return self._report(None)
 
     async def _main(self, _world: World) -> None:
         self.cluster.start()
@@ -99,12 +106,17 @@ class SeedRun:
         strikes = self.world.loop.spawn(nemesis.strikes(), name="nemesis", context=context_of(None))
         wanted = self.options.blackout_at
         await self._until(lambda: self.chronicle.acknowledged_count >= wanted, STORM_MAX_NS, f"{wanted} puts")
+        crashes_before = self._crashes()
         await self._restart_all()
         await self._until(lambda: self.workload.is_enough, STORM_MAX_NS, "the work")
+        self._crashes_after_puts = self._crashes() - crashes_before
         strikes.cancel()
         self.world.settings = replace(self.world.settings, crashpoint=0.0)
         self.world.network.faults = NetworkFaults()
         nemesis.mend()
+
+    def _crashes(self) -> int:
+        return self.world.counts["power loss"] + self.world.counts["process crash"]
 
     async def _restart_all(self) -> None:
         """Cut the power of coordinator and nodes, and turn it on again."""
@@ -130,15 +142,16 @@ class SeedRun:
                 raise Stuck(f"not over after {limit_ns // SECOND} s of virtual time: {what}")
             await asyncio.sleep(_LOOK_S)
 
-    def _report(self, failure: BaseException | None) -> SeedReport:
+    def _report(self, failure: SimulationFailed | None) -> SeedReport:
         return SeedReport(
             seed=self.world.seed,
             operations=self.chronicle.operations,
             acknowledged=self.chronicle.acknowledged_count,
-            unknown=self.chronicle.ledger.open_count,
+            open_writes=self.chronicle.ledger.open_count,
             chunks=self._chunks,
             outcomes=dict(sorted(self.chronicle.counts.items())),
             fired=self.world.fired(),
+            crashes_after_puts=self._crashes_after_puts,
             steps=self.world.loop.trace.step_count,
             virtual_ns=self.world.loop.now_ns(),
             trace=self.world.loop.trace.hexdigest(),

@@ -47,7 +47,7 @@ def draw_options(rng: Random) -> SwarmOptions:
         nemesis=NemesisSettings(
             calm_mean_ns=rng.choice((1, 2, 5)) * SECOND,
             harm_mean_ns=rng.choice((1, 3, 8)) * SECOND,
-            wall_step_max_ns=100 * SECOND,
+            wall_error_max_ns=100 * SECOND,
         ),
         workload=_draw_workload(rng, chunk_bytes),
         blackout_at=rng.randint(5, 25),

@@ -19,7 +19,11 @@ def check_put(grant: Grant, replica: ReplicaId, *, wall: WallNs) -> None:
 
 
 def check_replica(grant: Grant, kind: GrantKind, replica: ReplicaId, *, node: NodeId, wall: WallNs) -> None:
-    """May this replica be read (or removed) here? Raises: AccessDenied."""
+    """May this replica be read (or removed) here? To remove takes the epoch of a lease, and no lease has epoch 0.
+
+    Raises: AccessDenied."""
     if grant.kind is not kind or grant.replica != replica or grant.node != node:
         raise AccessDenied("the grant is not for this replica on this node", replica=replica.address)
+    if kind is GrantKind.REMOVE and grant.epoch == 0:
+        raise AccessDenied("the grant to remove a replica names no lease epoch", replica=replica.address)
     _check_time(grant, wall)

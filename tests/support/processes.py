@@ -1,0 +1,148 @@
+"""Real processes for tests: a cluster as `shoal up` runs it, command lines, and what became of them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shoal.base.ids import Address
+
+SHOAL = (sys.executable, "-m", "shoal")
+
+_READY_S = 60.0
+_STOP_S = 20.0
+_PLACE = re.compile(r"  (control|node-[0-9]+) +(\S+)")
+_BUGS = ("Traceback", "handler_failed", "reply_broken", "child_restarted", "child_given_up")
+"""What no process says unless it has a bug, or has died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that has ended. `said` is what stood on standard error."""
+
+    exit_code: int
+    output: bytes
+    said: str
+
+    def refused(self, exit_code: int, pattern: str) -> None:
+        """It ended with `exit_code`, and said one line that has `pattern` in it, which is no traceback."""
+        assert self.exit_code == exit_code, self
+        assert re.fullmatch(r"shoal: [^\n]+\n", self.said), self
+        assert re.search(pattern, self.said), self
+        assert not any(bug in self.said for bug in (*_BUGS, "this is a bug")), self
+
+
+def shoal(
+    *arguments: str | bytes | Path, stdin: bytes = b"", environ: Mapping[str, str] | None = None, seconds: float = 60
+) -> Done:
+    """Run one command line to its end."""
+    done = subprocess.run(
+        [*SHOAL, *arguments],
+        input=stdin,
+        env=_environment(environ or {}),
+        capture_output=True,
+        timeout=seconds,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHOAL_")}
+    return inherited | dict(more)
+
+
+def eventually(condition: Callable[[], object], *, seconds: float = 20) -> bool:
+    """Whether `condition` comes true within `seconds`."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def child_pids(parent: int) -> dict[str, int]:
+    """The children of a process by their names: `coordinator`, `node-1`."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            after_name = (entry / "stat").read_text().rpartition(")")[2].split()
+            words = (entry / "cmdline").read_bytes().decode().split("\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+        if int(after_name[1]) == parent and after_name[0] != "Z":
+            name = words[words.index("--name") + 1] if "--name" in words else "coordinator"
+            found[name] = int(entry.name)
+    return found
+
+
+def unfinished_files(data: Path) -> list[Path]:
+    """What a put that broke off could leave on the disks of the nodes below `data`."""
+    return [*data.glob("node-*/**/*.tmp"), *data.glob("node-*/**/*.part")]
+
+
+@dataclass(slots=True)
+class LocalProcesses:
+    """A running `shoal up`. `nodes` are the addresses by name; `pids` those of its children when it was ready."""
+
+    data: Path
+    process: "subprocess.Popen[str]"
+    log: Path
+    endpoint: Address
+    nodes: dict[str, Address]
+    pids: dict[str, int] = field(default_factory=dict)
+
+    def assert_unharmed(self) -> None:
+        """No process has died, been started again, or met a bug."""
+        assert self.process.poll() is None
+        assert child_pids(self.process.pid) == self.pids
+        said = self.log.read_text()
+        assert not any(bug in said for bug in _BUGS), said
+
+    def run(self, verb: str, *arguments: str | bytes | Path, stdin: bytes = b"", seconds: float = 60) -> Done:
+        """Run a command line against this cluster."""
+        return shoal(verb, "--data", self.data, *arguments, stdin=stdin, seconds=seconds)
+
+
+@contextmanager
+def shoal_up(data: Path, *options: str) -> Iterator[LocalProcesses]:
+    """`shoal up` on free ports, with its log beside `data`; ready on entry, and ended with SIGTERM."""
+    log = data.with_name(f"{data.name}.log")
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [*SHOAL, "up", "--data", data, "--port-base", "0", *options],
+            env=_environment({}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    with process:
+        try:
+            places = _places(process)
+            assert "control" in places, log.read_text()
+            endpoint = places.pop("control")
+            yield LocalProcesses(data, process, log, endpoint, places, child_pids(process.pid))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(_STOP_S) == 0, log.read_text()
+        finally:
+            process.kill()
+
+
+def _places(process: "subprocess.Popen[str]") -> dict[str, Address]:
+    """The addresses that it prints when it is ready; without them, it has ended."""
+    places = {}
+    assert process.stdout is not None
+    for line in process.stdout:
+        if match := _PLACE.match(line):
+            places[match[1]] = Address(match[2])
+        if line.startswith("try:"):
+            break
+    return places

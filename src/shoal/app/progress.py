@@ -71,6 +71,7 @@ def _drawn(name: str, total: int | None) -> "Progress":
         TimeRemainingColumn(compact=True),
         console=Console(stderr=True),
         transient=True,
+        redirect_stdout=False,
     )
     progress.add_task(escape(name if len(name) <= _NAME_MAX else f"…{name[1 - _NAME_MAX :]}"), total=total)
     progress.start()

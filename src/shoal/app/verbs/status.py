@@ -57,9 +57,8 @@ def _print(status: "ClusterStatus") -> None:
     print_line(f"cluster    {members.cluster_id}, map version {members.version}, {_number(status.sessions, 'session')}")
     print_line(f"copies     {status.copies} wanted of each chunk, {status.write_quorum} on disk before a put succeeds")
     print_line(f"stored     {_number(status.objects, 'object')} in {_number(status.chunks, 'chunk')}")
-    print_line(
-        f"endangered chunks with fewer copies than wanted {status.under_replicated}, unreadable {status.unreadable}"
-    )
+    endangered = _number(status.under_replicated, "chunk")
+    print_line(f"at risk    {endangered} with fewer copies than wanted, {status.unreadable} unreadable")
     print_line(f"catalog    {_number(status.catalog_copies, 'copy', 'copies')}")
     for warning in status.warnings:
         print_line(f"warning    {shown(warning)}")

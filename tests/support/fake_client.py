@@ -1,0 +1,210 @@
+"""A client that keeps objects in memory, for tests of what stands above clients."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import TypeVar, cast
+
+from shoal.app.options import Shared
+from shoal.base.errors import InvalidArgument, NotFound, PreconditionFailed
+from shoal.base.ids import Address, NodeId, SessionId, VersionId, WallNs
+from shoal.client.client import Client
+from shoal.client.put import Progress, PutOptions
+from shoal.model.catalog import Version, VersionKind
+from shoal.model.cluster import ClusterMap, ClusterSettings, NodeRecord, NodeState
+from shoal.model.messages.objects import (
+    Deleted,
+    ListedObject,
+    ListObjects,
+    ListVersions,
+    ObjectList,
+    VersionList,
+)
+from shoal.model.messages.status import ClusterStatus, NodeUsage
+from shoal.ports.transfer import Sink, Source
+
+T = TypeVar("T")
+
+PAGE = 2
+"""Entries of a page, so that few make many pages."""
+
+
+class FakeClient:
+    """I have the methods of `Client` that verbs use. `versions_of[key]` are newest last."""
+
+    def __init__(self) -> None:
+        self.versions_of: dict[str, list[tuple[Version, bytes]]] = {}
+        self.options: list[PutOptions] = []
+        self.cluster_status = make_status()
+
+    def as_client(self) -> Client:
+        """Me, for those who want the type."""
+        return cast(Client, self)
+
+    async def put(self, bucket: str, key: str, source: Source, options: PutOptions) -> Version:
+        """Read all of `source` and keep it."""
+        self.options.append(options)
+        if options.precondition.if_absent and self._live(key):
+            raise PreconditionFailed("the object exists already")
+        content = b""
+        while count := await source.available(len(content), 1 << 20):
+            content += bytes(await source.read_at(len(content), count))
+        if options.progress:
+            options.progress(len(content))
+        return self._add(key, content, VersionKind.OBJECT)
+
+    @asynccontextmanager
+    async def open(self, bucket: str, key: str, version: VersionId | None = None) -> AsyncIterator[object]:
+        """The object, ready to be read."""
+        found, content = self._find(key, version)
+
+        async def into(sink: Sink, start: int, stop: int, *, progress: Progress | None) -> None:
+            await sink.write_at(0, content[start:stop])
+            if progress:
+                progress(stop - start)
+
+        async def frames(start: int, stop: int) -> AsyncGenerator[memoryview, None]:
+            yield memoryview(content)[start:stop]
+
+        yield SimpleNamespace(version=found, into=into, frames=frames)
+
+    async def stat(self, bucket: str, key: str, version: VersionId | None = None) -> Version:
+        """What is known."""
+        return self._find(key, version)[0]
+
+    async def delete(self, bucket: str, key: str, *, version: VersionId | None = None) -> Deleted:
+        """A marker, or one version less."""
+        held = self.versions_of.get(key, [])
+        if version is not None:
+            kept = [each for each in held if each[0].version_id != version]
+            self.versions_of[key] = kept
+            return Deleted(existed=len(kept) < len(held))
+        if not self._live(key):
+            return Deleted(existed=False)
+        return Deleted(existed=True, marker=self._add(key, b"", VersionKind.DELETE_MARKER).version_id)
+
+    async def list_objects(self, message: ListObjects) -> ObjectList:
+        """A page of two."""
+        if message.bucket != "default":
+            raise NotFound("no such bucket")
+        names = sorted(key for key in self.versions_of if key.startswith(message.prefix) and self._live(key))
+        folded: dict[str, str] = {}
+        for name in names:
+            head, mark, _ = name.removeprefix(message.prefix).partition(message.delimiter or "\0")
+            folded[message.prefix + head + mark if mark else name] = name
+        rest = [name for name in folded if name > message.after]
+        page = rest[:PAGE]
+        return ObjectList(
+            objects=tuple(_listed(name, self._find(name, None)[0]) for name in page if folded[name] == name),
+            prefixes=tuple(name for name in page if folded[name] != name),
+            next_after=page[-1] if len(rest) > PAGE else "",
+            commit_number=1,
+        )
+
+    async def versions(self, message: ListVersions) -> VersionList:
+        """A page of two."""
+        held = [version for version, _ in reversed(self.versions_of.get(message.key, []))]
+        rest = [each for each in held if message.before is None or each.version_id < message.before]
+        live = self._live(message.key)
+        return VersionList(
+            versions=tuple(rest[:PAGE]),
+            live=live.version_id if live else None,
+            next_before=rest[PAGE - 1].version_id if len(rest) > PAGE else None,
+        )
+
+    async def status(self) -> ClusterStatus:
+        """As set."""
+        return self.cluster_status
+
+    def _live(self, key: str) -> Version | None:
+        held = self.versions_of.get(key)
+        return held[-1][0] if held and held[-1][0].kind is VersionKind.OBJECT else None
+
+    def _find(self, key: str, version: VersionId | None) -> tuple[Version, bytes]:
+        for found, content in reversed(self.versions_of.get(key, [])):
+            if version in (None, found.version_id) and found.kind is VersionKind.OBJECT:
+                return found, content
+        raise NotFound(f"there is no object {key!r}")
+
+    def _add(self, key: str, content: bytes, kind: VersionKind) -> Version:
+        number = sum(len(held) for held in self.versions_of.values()) + 1
+        version = make_version(number, size=len(content), kind=kind)
+        self.versions_of.setdefault(key, []).append((version, content))
+        return version
+
+
+def version_id(number: int) -> VersionId:
+    """A version id that is as large as its number."""
+    return VersionId(bytes.fromhex(f"0199b2f000007000{0x8000000000000000 + number:x}"))
+
+
+def make_version(number: int, *, size: int, kind: VersionKind = VersionKind.OBJECT) -> Version:
+    """A version made `number` seconds after a round date in 2025."""
+    return Version(
+        version_id=version_id(number),
+        kind=kind,
+        size=size,
+        created_ns=WallNs((1_760_000_000 + number) * 10**9),
+        root=bytes(32),
+        chunk_count=1 if size else 0,
+        chunk_bytes=1 << 20,
+        chunks=(),
+        manifest=b"",
+        placement_key="",
+        file_id="",
+        session=SessionId(1),
+        sequence=number,
+    )
+
+
+def _listed(key: str, version: Version) -> ListedObject:
+    return ListedObject(key, version.size, version.version_id, version.created_ns)
+
+
+def make_status(*states: NodeState) -> ClusterStatus:
+    """A cluster with a node for each state."""
+    nodes = tuple(
+        NodeRecord(
+            node_id=NodeId(f"{number:032x}"),
+            name=f"node-{number}",
+            address=Address(f"127.0.0.1:{9200 + number}"),
+            zone="",
+            machine="m",
+            device="1",
+            capacity_bytes=1 << 40,
+            free_sixteenths=15,
+            state=state,
+            can_write=True,
+            is_failed=False,
+            is_volatile=False,
+        )
+        for number, state in enumerate(states, start=1)
+    )
+    return ClusterStatus(
+        map=ClusterMap("c" * 32, 7, ClusterSettings(), nodes),
+        usage=tuple(NodeUsage(node.name, 1 << 40, 1 << 39, 1_500_000_000) for node in nodes),
+        copies=3,
+        write_quorum=2,
+        objects=1,
+        chunks=4,
+        under_replicated=2,
+        unreadable=0,
+        catalog_copies=1,
+        sessions=1,
+        warnings=("the catalog has 1 copy",),
+    )
+
+
+def call_with(client: FakeClient) -> Callable[..., object]:
+    """What stands in for `call_cluster`."""
+
+    def call(shared: Shared, work: Callable[[Client], Awaitable[T]], *, patience_ns: int | None = None) -> T:
+        async def run() -> T:
+            return await work(client.as_client())
+
+        if shared.data is not None and shared.data.name == "broken":
+            raise InvalidArgument("this directory is broken")
+        return asyncio.run(run())
+
+    return call

@@ -108,7 +108,8 @@ class Client:
         """Store `source` as the new current version of `key`; durable and visible on return.
 
         Raises: InvalidArgument, PreconditionFailed (the old version stays), NotFound (no such bucket), AccessDenied,
-        QuorumNotReached, NodeUnreachable, StaleEpoch. After a failure the old version is current.
+        QuorumNotReached, NodeUnreachable, StaleEpoch. After these the old version is current; after OutcomeUnknown it
+        may be either.
         """
         check_bucket(bucket)
         check_key(key)

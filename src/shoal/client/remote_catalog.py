@@ -12,7 +12,7 @@ from shoal.base.ids import Address, Instant
 from shoal.client.backoff import backoff_ns
 from shoal.client.settings import ClientSettings
 from shoal.core import control_call, routes
-from shoal.core.routes import Route
+from shoal.core.routes import Caller, Route
 from shoal.core.trust.signing import Credential
 from shoal.model.cluster import MapDelta
 from shoal.model.messages import objects, sessions, status
@@ -40,30 +40,35 @@ class RemoteCatalog:
         self._settings = settings
 
     async def _call(self, route: Route, message: object) -> Any:
+        """Try until there is an answer, or patience ends. Raises: NodeUnreachable or Throttled if the call was surely
+        not done, OutcomeUnknown if it would have changed something and may have been done."""
         clock = self._env.clock
-        give_up = clock.now() + self._settings.patience_ns
-        attempt = 0
+        give_up = Instant(clock.now() + self._settings.patience_ns)
+        attempt, may_be_done = 0, False
         while True:
             address = self._coordinators[attempt % len(self._coordinators)]
             try:
-                return await self._try(route, message, address)
+                return await self._try(route, message, address=address, give_up=give_up)
             except _RETRIED as exc:
+                may_be_done = may_be_done or isinstance(exc, OutcomeUnknown | DeadlineExceeded)
                 pause = backoff_ns(attempt, self._env.rng)
                 if clock.now() + pause >= give_up:
-                    raise self._given_up(exc) from exc
+                    raise self._given_up(exc, may_be_done=may_be_done and route.caller is Caller.WRITER) from exc
             await clock.sleep(pause)
             attempt += 1
 
-    async def _try(self, route: Route, message: object, address: Address) -> Any:
+    async def _try(self, route: Route, message: object, *, address: Address, give_up: Instant) -> Any:
         call = control_call.prepare(route, message, self._credential, clock=self._env.clock, secrets=self._env.secrets)
-        deadline = Instant(self._env.clock.now() + self._settings.control_deadline_ns)
+        deadline = Instant(min(give_up, self._env.clock.now() + self._settings.control_deadline_ns))
         reply = await self._link.call(address, call.request, deadline=deadline, reply_bytes_max=route.reply_bytes_max)
         return control_call.read(call, reply)
 
-    def _given_up(self, last: TransientError) -> TransientError:
+    def _given_up(self, last: TransientError, *, may_be_done: bool) -> TransientError:
+        where = ", ".join(self._coordinators)
+        if may_be_done:
+            return OutcomeUnknown(f"no coordinator answers at {where} any more; what it was asked may have been done")
         if isinstance(last, Throttled):
             return last
-        where = ", ".join(self._coordinators)
         return NodeUnreachable(f"no coordinator answers at {where}; is the cluster up? (`shoal up` starts one)")
 
     async def map_since(self, map_version: int) -> MapDelta:

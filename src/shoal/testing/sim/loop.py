@@ -372,9 +372,19 @@ for _door in _DOORS:
 
 
 def _unhandled(message: str, cause: BaseException | None) -> UnhandledFailure:
-    failure = UnhandledFailure(f"{message}: {type(cause).__name__}: {cause}" if cause else message)
+    told = "; ".join(f"{type(each).__name__}: {each}" for each in _leaves(cause)) if cause else ""
+    failure = UnhandledFailure(f"{message}: {told}" if told else message)
     failure.__cause__ = cause
     return failure
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """What a group is about, however deep it lies."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from shoal.base.env import Env
 from shoal.base.errors import ShoalError, StorageFull, check
 from shoal.engine.sqlite import SqliteEngine, open_sqlite_engine
 from shoal.ports.log import Log
-from shoal.testing.sim.disk import PowerCut, SimDisk
+from shoal.testing.sim.disk import OperationKind, PowerCut, SimDisk
 from shoal.wiring.env.paths import parent_path
 
 T = TypeVar("T")
@@ -136,17 +136,20 @@ class _SimVfsFile(apsw.VFSFile):
 
 
 async def open_sim_engine(env: Env, disk: SimDisk, *, name: str, log: Log) -> SqliteEngine:
-    """The SQLite engine on the file `name` of a simulated disk; commits happen on the spot.
+    """The SQLite engine on the file `name` of a simulated disk; commits happen at one instant, some time after they
+    were asked for and some time before they are answered.
 
     Raises: as `open_sqlite_engine`.
     """
     vfs, generation = SimVfs(disk), disk.generation
 
-    async def on_the_spot(call: Callable[[], T]) -> T:
+    async def at_one_instant(call: Callable[[], T]) -> T:
+        await disk.wait(OperationKind.SYNC)
         result = call()
         disk.require_power(generation)  # a commit that SQLite believes in after a crash did not happen
+        await disk.wait(OperationKind.SYNC)
         return result
 
     return await open_sqlite_engine(
-        env, name=name, path=name, vfs=vfs.name, shared_memory=False, run_blocking=on_the_spot, log=log
+        env, name=name, path=name, vfs=vfs.name, shared_memory=False, run_blocking=at_one_instant, log=log
     )

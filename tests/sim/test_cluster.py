@@ -1,0 +1,71 @@
+"""A whole cluster in one process: thirty seeds, the same run in every process, and bugs that must be found."""
+
+import subprocess
+import sys
+
+import pytest
+
+from shoal.testing.sim.run import main, summary
+from shoal.testing.sim.seed_run import SeedReport, SeedRun
+from support.planted_bugs import PLANTED_BUGS, PlantedBug
+
+SEEDS = range(30)
+OPERATIONS_MIN = 100
+PUTS_MIN = 30
+TWICE = range(5)
+SEEDS_TO_FIND_A_BUG = range(12)
+
+
+def play(seed: int) -> SeedReport:
+    """A seed that must be well; its line is shown with `-rP`, and where it fails."""
+    run = SeedRun(seed)
+    report = run.play()
+    sys.stdout.write(f"{summary(report)}\n")
+    if report.failure:
+        raise AssertionError(f"{run.options}") from report.failure
+    return report
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_acknowledged_is_lost(seed: int) -> None:
+    report = play(seed)
+    assert report.operations >= OPERATIONS_MIN
+    assert report.acknowledged >= PUTS_MIN
+    assert report.crashes_after_puts > 0
+    assert report.chunks > 0
+    assert report.fired["power loss"] > 0
+
+
+def test_a_seed_is_the_same_run_in_every_process() -> None:
+    command = [sys.executable, "-m", "shoal.testing.sim.run", f"--seeds={len(TWICE)}", f"--seed={TWICE.start}"]
+    running = [
+        subprocess.Popen(command, env={"PYTHONHASHSEED": hash_seed}, stdout=subprocess.PIPE, text=True)
+        for hash_seed in ("1", "4711")
+    ]
+    lines = {process.communicate(timeout=100)[0] for process in running}
+    assert lines == {"".join(f"{summary(SeedRun(seed).play())}\n" for seed in TWICE)}
+
+
+def test_the_runner_says_what_failed_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    bug = next(bug for bug in PLANTED_BUGS if bug.found_as == "forged receipts")
+    with bug.planted():
+        assert main(["--seeds", "1", "--seed", str(found_by(bug).seed)]) == 1
+    told = capsys.readouterr().out
+    assert "FAILED" in told
+    assert "forged receipts: accepted" in told
+    assert "options: SwarmOptions(" in told
+
+
+def found_by(bug: PlantedBug) -> SeedReport:
+    """The first seed that fails with the bug in."""
+    for seed in SEEDS_TO_FIND_A_BUG:
+        with bug.planted() as hands:
+            report = SeedRun(seed, hands=hands).play()
+        if report.failure:
+            return report
+    pytest.fail(f"no seed has found out that {bug.name}")
+
+
+@pytest.mark.parametrize("bug", PLANTED_BUGS, ids=lambda bug: bug.name.replace(" ", "-"))
+def test_a_planted_bug_is_found(bug: PlantedBug) -> None:
+    assert bug.found_as in str(found_by(bug).failure)

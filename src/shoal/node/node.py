@@ -3,7 +3,7 @@
 import asyncio
 
 from shoal.base.env import Env
-from shoal.base.errors import TransientError
+from shoal.base.errors import DiskFailed, TransientError
 from shoal.base.ids import Address, NodeId
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.node.announcements import Announcements
@@ -91,7 +91,7 @@ class Node:
         try:
             async with asyncio.TaskGroup() as behind:
                 with self._service.serving(behind):
-                    await self.membership.run()
+                    await self._stay_member()
         except BaseExceptionGroup as ended:
             # One thing ends a node; if a second one happened on the way out, it is in the log.
             raise ended.exceptions[0] from None
@@ -106,6 +106,14 @@ class Node:
                     self._log.warning("coordinator_awaited", why=exc.sentence)
                 is_quiet = True
             await self._env.clock.sleep(self._settings.heartbeat_retry_ns)
+
+    async def _stay_member(self) -> None:
+        try:
+            await self.membership.run()
+        except DiskFailed:
+            # Nothing new is taken; what others can still make durable need not be sent again.
+            await self._service.drain(self._settings.drain_ns)
+            raise
 
     async def close(self) -> None:
         """Write down what is only remembered, and close the store. Raises: StorageFull, DiskFailed."""

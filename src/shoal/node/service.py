@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from shoal.base.env import Env
 from shoal.base.errors import (
@@ -14,6 +14,7 @@ from shoal.base.errors import (
     Throttled,
 )
 from shoal.base.ids import ReplicaId, parse_replica
+from shoal.base.units import SECOND
 from shoal.core.routes import GRANT_HEADER, REPLICAS
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.core.trust.grants import check_put, check_replica
@@ -66,6 +67,7 @@ class Service:
         self._log = log
         self._puts = 0
         self._primary_puts: dict[PrimaryPut, None] = {}
+        self._put_ended = asyncio.Event()
         self._behind: asyncio.TaskGroup | None = None
 
     @contextmanager
@@ -78,6 +80,14 @@ class Service:
             self._behind = None
             for put in list(self._primary_puts):
                 put.stop()
+
+    async def drain(self, within_ns: int) -> None:
+        """Wait a while for the writes that are under way: other nodes may make their quorum."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_ns / SECOND):
+                while self._primary_puts:
+                    self._put_ended.clear()
+                    await self._put_ended.wait()
 
     async def handle(self, request: IncomingRequest) -> Reply:
         """Answer one request; errors become statuses. Raises: InvariantBroken, which is a bug and nobody's business
@@ -150,6 +160,7 @@ class Service:
             return await put.run(request.body)
         finally:
             del self._primary_puts[put]
+            self._put_ended.set()
 
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> "asyncio.Task[None]":
         if self._behind is None:

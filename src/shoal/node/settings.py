@@ -27,6 +27,8 @@ class NodeSettings:
     """How long after a heartbeat that failed the next one is sent."""
     identity_sync_ns: int = MINUTE
     """How often the newest commit number that was seen is written down."""
+    drain_ns: int = SECOND
+    """How long a node whose volume has failed waits for the writes that others may still make durable."""
     puts_max: int = 256
     """PUTs that are being taken in; more are told to come again. It bounds memory: each holds at most ten frames of
     256 KiB of its body (four that the link keeps, one in hand, four that wait for the slowest target, one that is being

@@ -80,7 +80,7 @@ class NodeHandlers:
 
     def _tell_damaged(self, message: Heartbeat, addresses: tuple[ReplicaAddress | ReplicaReport, ...]) -> None:
         for address in addresses:
-            self._desk.log.error(
+            self._desk.log.warning(
                 "replica_damaged", node=message.node_id, chunk=address.chunk.hex(), placement=address.placement
             )
 

@@ -5,7 +5,7 @@ the roles cannot tell. Each restart joins everything anew over the bytes that th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from random import Random
@@ -26,6 +26,7 @@ from shoal.node.identity import open_identity
 from shoal.node.node import Node
 from shoal.node.settings import NodeSettings
 from shoal.ports.chunk_store import ChunkStore
+from shoal.ports.link import Listening
 from shoal.ports.log import Log
 from shoal.store.disk import open_disk_store
 from shoal.store.settings import StoreSettings
@@ -34,6 +35,7 @@ from shoal.testing.sim.host import Host, Life
 from shoal.testing.sim.sqlite_vfs import open_sim_engine
 from shoal.testing.sim.world import World
 from shoal.wiring.coordinator import CATALOG, OneKey
+from shoal.wiring.listening import GRACE_NS
 
 COORDINATOR = "coordinator"
 COORDINATOR_ADDRESS = Address(f"{COORDINATOR}:9100")
@@ -149,8 +151,9 @@ class SimCluster:
                 log=life.log,
             )
             self.engine = engine
-            await life.listener.listen(COORDINATOR_ADDRESS, coordinator.handle)
-            await coordinator.run()
+            listening = await life.listener.listen(COORDINATOR_ADDRESS, coordinator.handle)
+            await _run_until_stopped(life, coordinator.run(), listening)
+            await engine.close()
 
     async def _serve_node(self, life: Life) -> None:
         name = life.process.name.partition(".")[0]
@@ -172,7 +175,8 @@ class SimCluster:
             log=life.log,
         )
         listening = await life.listener.listen(Address(f"{name}:{_NODE_PORT}"), node.handle)
-        await node.run(listening.address)
+        await _run_until_stopped(life, node.run(listening.address), listening)
+        await node.close()
 
     def _node_settings(self, name: str) -> NodeSettings:
         number = self.node_names.index(name)
@@ -199,3 +203,13 @@ class SimCluster:
         )
         async with client:
             yield client
+
+
+async def _run_until_stopped(life: Life, work: Coroutine[None, None, None], listening: Listening) -> None:
+    """`work` ends when the process is asked to stop; then the port is closed, and the connections."""
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(work, name="role")
+        await life.stop.wait()
+        running.cancel()
+    await listening.close(grace_ns=GRACE_NS)
+    await life.link.close()

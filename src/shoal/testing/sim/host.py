@@ -28,6 +28,8 @@ class Life:
     link: SimLink
     listener: SimListener
     log: Log
+    stop: asyncio.Event
+    """Set when the program is asked to end by itself, as by a signal. One that does not look at it goes on."""
 
 
 Program = Callable[[Life], Coroutine[Any, Any, None]]
@@ -65,6 +67,7 @@ class Host:
         self._life: Life | None = None
         self._lost_power = False
         self._planned: tuple[int | None] | None = None
+        self._rest_ns: int | None = None
 
     @property
     def is_crash_planned(self) -> bool:
@@ -104,7 +107,16 @@ class Host:
         if failure is not None and not _is_disk_failure(failure):
             self._world.loop.fail(failure, f"the program of {self.name} failed")
         self._world.count("stopped by its disk" if failure else "stopped by itself")
+        rest_ns = self._rest_ns
         self._end(power_loss=False, is_silent=False)
+        if rest_ns is not None and failure is None:
+            self.restart_after(rest_ns)
+
+    def stop(self, *, rest_ns: int) -> None:
+        """Ask the program to end by itself, and start it again `rest_ns` after it did. A crash before forgets it."""
+        self._world.count("asked to stop")
+        self._rest_ns = rest_ns
+        self.life.stop.set()
 
     def crash(self, *, power_loss: bool, is_silent: bool | None = None) -> None:
         """End the life without any clean-up. With `power_loss` what was not synced may be lost; otherwise only the
@@ -121,6 +133,7 @@ class Host:
         self._lost_power = power_loss
         self._life = None
         self._planned = None
+        self._rest_ns = None
 
     def restart(self) -> None:
         """Begin a new life of the same program on what the disk still has."""

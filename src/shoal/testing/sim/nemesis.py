@@ -41,7 +41,16 @@ class Nemesis:
         self._rng: Random = world.rng("nemesis")
         self._partitions: dict[Partition, None] = {}
         self._clogs: dict[tuple[str, str], None] = {}
-        kinds = (self.crash, self.crash_at_disk, self.pause, self.partition, self.clog, self.slow, self.step_wall)
+        kinds = (
+            self.crash,
+            self.crash_at_disk,
+            self.stop,
+            self.pause,
+            self.partition,
+            self.clog,
+            self.slow,
+            self.step_wall,
+        )
         self._kinds: list[Callable[[], None]] = [kind for kind in kinds if self._rng.random() < 0.6] or [self.crash]
 
     async def strikes(self) -> None:
@@ -78,6 +87,12 @@ class Nemesis:
         if host is not None:
             number = self._rng.randint(1, self._settings.disk_operations_max)
             host.crash_at_disk_operation(number, downtime_ns=self._draw_harm_ns())
+
+    def stop(self) -> None:
+        """A host's program, gently; it comes back."""
+        host = self._victim()
+        if host is not None:
+            host.stop(rest_ns=self._draw_harm_ns())
 
     def pause(self) -> None:
         """A host, that does not know it."""

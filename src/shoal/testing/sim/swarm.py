@@ -120,5 +120,6 @@ def _draw_workload(rng: Random, chunk_bytes: int) -> WorkloadSettings:
             think_mean_ns=rng.choice((50, 300, 1000)) * MILLISECOND,
             chunk_bytes=chunk_bytes,
             mix=mix,
+            hurry=rng.choice((0, 0.05, 0.2)),
         ),
     )

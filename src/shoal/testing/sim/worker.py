@@ -56,6 +56,8 @@ class WorkSettings:
     think_mean_ns: int
     chunk_bytes: int
     mix: Mapping[str, int]
+    hurry: float
+    """That a user gives an operation up in the middle, within about a second."""
 
 
 class Worker:
@@ -81,10 +83,14 @@ class Worker:
         name = self._rng.choices(list(mix), list(mix.values()))[0]
         self._tag = f"{name} {number}"
         operation: Callable[[], Awaitable[str]] = getattr(self, f"_{name}")
+        patience_s = self._rng.expovariate(1.0) if self._rng.random() < self._settings.hurry else None
         try:
-            outcome = await operation()
+            async with asyncio.timeout(patience_s):
+                outcome = await operation()
         except TransientError as exc:
             outcome = type(exc).__name__
+        except TimeoutError:
+            outcome = "given up"
         self._chronicle.ended(name, outcome)
 
     # -- writing

@@ -8,6 +8,7 @@ Each kind of choice has a stream of random numbers of its own (`rng`), so that o
 change what the disks do.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
@@ -151,6 +152,7 @@ class World:
             link=SimLink(self.network, host.name, clock),
             listener=SimListener(self.network, host.name),
             log=SimLog(self.journal, {"host": process.name}),
+            stop=asyncio.Event(),
         )
 
     def watch_power(self, host: Host) -> None:

@@ -1,5 +1,6 @@
 """Whole objects through clients of their own, for tests that are not asynchronous themselves (use `asyncio.run`)."""
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from shoal.base.units import SECOND
@@ -13,7 +14,7 @@ from shoal.wiring.log import Level, StreamLog
 from shoal.wiring.transfers import BytesSink, BytesSource
 
 
-def client_of(data: Path, *, patience_ns: int = 10 * SECOND) -> Client:
+def client_of(data: Path, *, patience_ns: int = 10 * SECOND) -> AbstractAsyncContextManager[Client]:
     """A client of the cluster in `data`, to be used as an async context."""
     settings = ClientSettings(patience_ns=patience_ns)
     return open_client(find_cluster(data=data), log=StreamLog(level=Level.ERROR), settings=settings)

@@ -5,9 +5,12 @@ included, closes it. The ready line goes to standard output as one JSON object.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -17,7 +20,8 @@ from shoal.base.ids import Address
 LIFELINE = "SHOAL_SUPERVISOR_FD"
 """Environment variable with the number of the pipe's read end."""
 
-_STOP_GRACE_S = 0.8
+_STOP_GRACE_S = 0.7
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -33,37 +37,45 @@ def say_ready(address: Address, sentence: str) -> None:
     sys.stdout.flush()
 
 
-async def run_until_stopped(work: Callable[[], Awaitable[None]]) -> None:
-    """Run `work` until it ends, SIGTERM or SIGINT comes, or the supervisor is gone. Clean-up of `work` is awaited;
-    with the supervisor gone, only for a moment. Raises: what `work` raised."""
+async def run_until_stopped(work: Callable[[], Awaitable[None]]) -> bool:
+    """Do `work` until it ends, SIGTERM or SIGINT comes, or the supervisor is gone. Its clean-up is awaited; with the
+    supervisor gone only for a moment. False if it was stopped. Raises: what `work` raised."""
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(work())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    lifeline = _watch_supervisor(loop, task)
+    me = asyncio.current_task()
+    is_stopped = False
+
+    def stop() -> None:
+        nonlocal is_stopped
+        if me is not None and not is_stopped:
+            is_stopped = True
+            me.cancel()
+
+    for number in _STOP_SIGNALS:
+        loop.add_signal_handler(number, stop)
+    _watch_supervisor(lambda: loop.call_soon_threadsafe(stop))
     try:
-        await task
+        await work()
     except asyncio.CancelledError:
-        if not task.cancelled():
+        if not is_stopped:
             raise
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _STOP_SIGNALS:
             loop.remove_signal_handler(number)
-        if lifeline is not None:
-            loop.remove_reader(lifeline)
+    return not is_stopped
 
 
-def _watch_supervisor(loop: asyncio.AbstractEventLoop, task: "asyncio.Future[None]") -> int | None:
-    text = os.environ.get(LIFELINE)
-    if text is None:
-        return None
-    descriptor = int(text)
+def _watch_supervisor(stop: Callable[[], object]) -> None:
+    """On a thread, because the loop may be busy, or closed already, when the supervisor dies."""
+    descriptor = os.environ.get(LIFELINE)
+    if descriptor is not None:
+        threading.Thread(target=_outlive, args=(int(descriptor), stop), name="lifeline", daemon=True).start()
 
-    def gone() -> None:
-        loop.remove_reader(descriptor)
-        task.cancel()
-        # Nobody is left who would wait for a slow end, and the directory must be free for the next start.
-        loop.call_later(_STOP_GRACE_S, os._exit, 1)
 
-    loop.add_reader(descriptor, gone)
-    return descriptor
+def _outlive(descriptor: int, stop: Callable[[], object]) -> None:
+    while os.read(descriptor, 1):
+        pass  # nothing is ever written: this is the wait for the end
+    with contextlib.suppress(RuntimeError):  # the loop is closed
+        stop()
+    time.sleep(_STOP_GRACE_S)
+    # Nobody is left who would wait for a slow end, and the directory must be free for the next start.
+    os._exit(1)

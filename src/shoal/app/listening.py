@@ -1,4 +1,4 @@
-"""Where a process may listen."""
+"""Where a process may listen, and under which address others find it."""
 
 import ipaddress
 
@@ -7,17 +7,35 @@ from shoal.base.ids import Address
 from shoal.net.address import parse_address
 
 
-def check_listen(listen: str, *, is_insecure: bool) -> None:
+def check_listen(listen: str, *, advertise: str | None, is_insecure: bool) -> None:
     """Beyond this machine only when the operator said that it may be: there is no TLS yet. Raises: InvalidArgument."""
     host, _ = parse_address(Address(listen))
-    if is_insecure or host == "localhost":
-        return
-    try:
-        is_loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
+    if advertise is not None:
+        _check_advertise(advertise)
+    if not is_insecure and not _is_loopback(host):
         raise InvalidArgument(
             f"{host} is reachable from other machines and traffic is not encrypted yet;"
             " add --insecure if the network is trusted"
         )
+    if advertise is None and _is_wildcard(host):
+        raise InvalidArgument(f"{host} is no address that others could call; say with --advertise HOST:PORT which is")
+
+
+def _check_advertise(advertise: str) -> None:
+    host, port = parse_address(Address(advertise))
+    if port == 0 or _is_wildcard(host):
+        raise InvalidArgument(f"--advertise {advertise} is no address that others could call")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_wildcard(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False

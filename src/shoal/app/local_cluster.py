@@ -7,20 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shoal.app.supervisor import Child, Supervisor
-from shoal.base.errors import DeadlineExceeded, InvalidArgument, LocalFault, TransientError
+from shoal.base.errors import InvalidArgument, LocalFault
 from shoal.base.ids import Address
 from shoal.client.one_error import one_error
-from shoal.model.cluster import NodeState
-from shoal.model.messages.status import ClusterStatus
 from shoal.ports.log import Log
 from shoal.wiring.cluster_files import JOIN
-from shoal.wiring.connect import find_cluster, open_client
 
 DEFAULT_PORT_BASE = 9100
 _NODE_PORTS_FROM = 100
 _NODES_MAX = 64
-_READY_S = 60.0
-_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,37 +86,17 @@ class RunningCluster:
 async def running_cluster(settings: LocalCluster, log: Log) -> AsyncIterator[RunningCluster]:
     """Start everything and wait until all nodes have registered; stop everything at the end.
 
-    Raises: LocalFault if a process refuses to start (it has told why), DeadlineExceeded.
+    Raises: what made a process refuse to start (it has told why), DeadlineExceeded.
     """
     supervisor = Supervisor(log)
     async with one_error(), asyncio.TaskGroup() as group:
         coordinator = settings.coordinator()
         await supervisor.start([coordinator], group)
-        nodes = [settings.node(number, coordinator) for number in range(1, settings.nodes + 1)]
-        await supervisor.start(nodes, group)
-        await _registered(settings, log)
         if coordinator.address is None:
             raise LocalFault("the coordinator has no address")
+        nodes = [settings.node(number, coordinator) for number in range(1, settings.nodes + 1)]
+        await supervisor.start(nodes, group)
         try:
             yield RunningCluster(settings, supervisor, coordinator.address)
         finally:
             supervisor.stop()
-
-
-async def _registered(settings: LocalCluster, log: Log) -> None:
-    """Wait until as many nodes are up as there should be."""
-    give_up = asyncio.get_running_loop().time() + _READY_S
-    async with open_client(find_cluster(data=settings.data), log=log) as client:
-        while asyncio.get_running_loop().time() < give_up:
-            try:
-                if up_count(await client.status()) >= settings.nodes:
-                    return
-            except TransientError as exc:
-                log.debug("cluster_not_ready", why=exc.sentence)
-            await asyncio.sleep(_POLL_S)
-    raise DeadlineExceeded(f"not all of {settings.nodes} nodes registered within {_READY_S:.0f} s")
-
-
-def up_count(status: ClusterStatus) -> int:
-    """Members that are up."""
-    return sum(node.state is NodeState.UP for node in status.map.nodes)

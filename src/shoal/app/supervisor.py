@@ -1,6 +1,7 @@
 """Child processes that are started, watched, started again, and stopped together."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from subprocess import DEVNULL
 import msgspec
 
 from shoal.app.child import LIFELINE, Ready
-from shoal.app.exit_codes import ExitCode
+from shoal.app.exit_codes import EXIT_CODES, ExitCode
 from shoal.base.errors import DeadlineExceeded, LocalFault
 from shoal.base.ids import Address
 from shoal.ports.log import Log
@@ -19,11 +20,21 @@ from shoal.ports.log import Log
 _RESTART_FIRST_S = 0.2
 _RESTART_CEILING_S = 5.0
 _STEADY_S = 10.0
-"""A child that ran this long is started again at once."""
+"""After a child that ran this long the pauses begin anew."""
 _STOP_S = 5.0
+_OUTPUT_BYTES = 4096
+
+_ERRORS = {int(code): kind for kind, code in EXIT_CODES.items()}
+"""What a child that refused to start would have raised."""
 
 Command = Callable[[], Sequence[str]]
 """The arguments after `shoal`, made anew for each start."""
+
+
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 @dataclass(slots=True)
@@ -38,11 +49,11 @@ class Child:
     is_given_up: bool = False
     """It ended because its disk failed, or refused to start: starting it again cannot help."""
     exit_code: int | None = None
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set whenever its process has ended."""
-    may_run: asyncio.Event = field(default_factory=asyncio.Event)
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while it is ready, or given up."""
+    gone: asyncio.Event = field(default_factory=_set)
+    """Set while it has no process, nor is about to have one."""
+    may_run: asyncio.Event = field(default_factory=_set)
     """Cleared while somebody wants it to stay down."""
 
 
@@ -58,7 +69,6 @@ class Supervisor:
         """Keep `children` running in tasks of `group`; returns when all are ready. Raises: as `wait_ready`."""
         for child in children:
             self.children[child.name] = child
-            child.may_run.set()
             self._keepers.append(group.create_task(self._keep(child), name=f"keep-{child.name}"))
         for child in children:
             await self.wait_ready(child)
@@ -66,10 +76,10 @@ class Supervisor:
     async def kill(self, child: Child) -> None:
         """SIGKILL, and leave it down until `resume`. Returns when the process is gone."""
         child.may_run.clear()
-        child.gone.clear()
         if child.pid is not None:
-            os.kill(child.pid, signal.SIGKILL)
-            await child.gone.wait()
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(child.pid, signal.SIGKILL)
+        await child.gone.wait()
 
     async def resume(self, child: Child) -> None:
         """Start a killed child again. Raises: as `wait_ready`."""
@@ -82,79 +92,98 @@ class Supervisor:
             keeper.cancel()
 
     async def wait_ready(self, child: Child, *, seconds: float = 60) -> None:
-        """Raises: LocalFault if the child was given up, DeadlineExceeded if it is not ready in time."""
-        waits = [asyncio.ensure_future(child.ready.wait()), asyncio.ensure_future(child.ended.wait())]
+        """Raises: if the child was given up, an error of the class that its exit status tells; DeadlineExceeded if it
+        is not ready in time."""
         try:
-            done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+            async with asyncio.timeout(seconds):
+                await child.settled.wait()
+        except TimeoutError as exc:
+            raise DeadlineExceeded(f"{child.name} was not ready within {seconds:.0f} s") from exc
         if child.is_given_up:
-            raise LocalFault(f"{child.name} did not start; see its message above", exit_code=child.exit_code)
-        if not done:
-            raise DeadlineExceeded(f"{child.name} was not ready within {seconds:.0f} s")
+            kind = _ERRORS.get(child.exit_code or 0, LocalFault)
+            raise kind(f"{child.name} did not start; see its message above", exit_code=child.exit_code)
 
     async def _keep(self, child: Child) -> None:
         pause = _RESTART_FIRST_S
-        while not child.is_given_up:
+        while True:
             await child.may_run.wait()
             began = asyncio.get_running_loop().time()
             await self._run_once(child)
             if asyncio.get_running_loop().time() - began > _STEADY_S:
                 pause = _RESTART_FIRST_S
-            if self._is_hopeless(child):
-                child.is_given_up = True
+            if _is_hopeless(child):
                 self._log.error("child_given_up", name=child.name, exit_code=child.exit_code)
-                child.ended.set()
+                child.is_given_up = True
+                child.settled.set()
                 return
-            if not child.may_run.is_set():
-                continue
-            self._log.warning("child_restarted", name=child.name, exit_code=child.exit_code)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _RESTART_CEILING_S)
-
-    def _is_hopeless(self, child: Child) -> bool:
-        """Its disk failed; or the first start was refused for a reason that it has told."""
-        if child.exit_code == ExitCode.LOCAL_FAULT:
-            return True
-        is_refusal = child.exit_code is not None and child.exit_code > 1
-        return is_refusal and not child.address
+            if child.may_run.is_set():
+                self._log.warning("child_restarted", name=child.name, exit_code=child.exit_code)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _RESTART_CEILING_S)
 
     async def _run_once(self, child: Child) -> None:
         read_end, write_end = os.pipe()
-        environ = os.environ | {LIFELINE: str(read_end)}
-        process = await asyncio.create_subprocess_exec(
+        child.gone.clear()
+        try:
+            process = await _spawn(child.command(), read_end)
+            child.pid, child.starts = process.pid, child.starts + 1
+            if not child.may_run.is_set():
+                process.kill()  # `kill` came before there was anything to kill
+            try:
+                await _follow(child, process)
+            finally:
+                await asyncio.shield(_stop(process))
+                child.exit_code = process.returncode
+        finally:
+            os.close(write_end)
+            child.pid = None
+            child.settled.clear()
+            child.gone.set()
+
+
+def _is_hopeless(child: Child) -> bool:
+    """Its disk failed; or the first start was refused for a reason that it has told."""
+    if child.exit_code == ExitCode.LOCAL_FAULT:
+        return True
+    is_refusal = child.exit_code is not None and child.exit_code > ExitCode.BUG
+    return is_refusal and child.address is None
+
+
+async def _spawn(arguments: Sequence[str], read_end: int) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "shoal",
-            *child.command(),
+            *arguments,
             stdin=DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             pass_fds=(read_end,),
-            env=environ,
+            env=os.environ | {LIFELINE: str(read_end)},
             start_new_session=True,
         )
+    finally:
         os.close(read_end)
-        child.pid, child.starts = process.pid, child.starts + 1
-        child.gone.clear()
-        try:
-            await self._follow(child, process)
-        finally:
-            await asyncio.shield(_stop(process))
-            os.close(write_end)
-            child.exit_code, child.pid = process.returncode, None
-            child.ready.clear()
-            child.gone.set()
 
-    async def _follow(self, child: Child, process: asyncio.subprocess.Process) -> None:
-        """Read the ready line, then wait for the end."""
-        if process.stdout is None:
-            raise LocalFault("the child has no output")
-        line = await process.stdout.readline()
-        if line:
-            child.address = msgspec.json.decode(line, type=Ready).address
-            child.ready.set()
-        await process.wait()
+
+async def _follow(child: Child, process: asyncio.subprocess.Process) -> None:
+    """Read the ready line, then wait for the end."""
+    if process.stdout is None:
+        raise LocalFault("the child has no output")
+    line = await process.stdout.readline()
+    if line:
+        child.address = _ready(child, line).address
+        child.settled.set()
+    while await process.stdout.read(_OUTPUT_BYTES):
+        pass  # it has said what there was to say
+    await process.wait()
+
+
+def _ready(child: Child, line: bytes) -> Ready:
+    try:
+        return msgspec.json.decode(line, type=Ready)
+    except msgspec.DecodeError as exc:
+        raise LocalFault(f"{child.name} said {line[:80]!a} instead of where it listens") from exc
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -1,6 +1,7 @@
 """A node: one volume, its door, and its part in the cluster."""
 
 import asyncio
+from collections.abc import Callable
 
 from shoal.base.env import Env
 from shoal.base.errors import DiskFailed, TransientError
@@ -81,13 +82,16 @@ class Node:
         """The handler for this node's listener."""
         return await self._service.handle(request)
 
-    async def run(self, address: Address) -> None:
-        """Register `address`, then serve until cancelled; nothing that was begun goes on behind that. Call it once.
+    async def run(self, address: Address, *, on_member: Callable[[], None] | None = None) -> None:
+        """Register `address`, say so to `on_member`, then serve until cancelled; nothing that was begun goes on behind
+        that. Call it once.
 
         Raises: AlreadyExists, InvalidArgument or AccessDenied (the cluster does not take this node), DiskFailed once
         the volume has failed and the coordinator was told, if it could be; InvariantBroken.
         """
         await self._register(address)
+        if on_member is not None:
+            on_member()
         try:
             async with asyncio.TaskGroup() as behind:
                 with self._service.serving(behind):

@@ -8,21 +8,24 @@ All are small JSON objects, replaced as a whole. A reader refuses a file with ot
 """
 
 import os
+import re
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from shoal.base.env import Secrets
-from shoal.base.errors import AccessDenied, InvalidArgument, NodeUnreachable, NotFound
+from shoal.base.errors import AccessDenied, DiskFailed, InvalidArgument, NodeUnreachable, NotFound
 from shoal.base.ids import Address
 from shoal.core.trust.cluster_keys import SECRET_BYTES
 from shoal.core.trust.signing import Credential
+from shoal.net.address import parse_address
 
 JOIN = "join"
 CREDENTIALS = "credentials"
 ENDPOINTS = "endpoints"
 _KEY_ID_BYTES = 10
+_SECRET = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}")
 
 T = TypeVar("T")
 
@@ -61,22 +64,35 @@ def read_json(path: Path, kind: type[T]) -> T:
         raise NotFound(f"there is no {path}") from exc
     except PermissionError as exc:
         raise AccessDenied(f"{path} may not be read by this user") from exc
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as exc:
+    except OSError as exc:
+        raise InvalidArgument(f"{path} cannot be read: {exc.strerror}") from exc
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise InvalidArgument(f"{path} is not what Shoal writes there: {exc}") from exc
 
 
 def write_json(path: Path, content: object, *, mode: int = 0o600) -> None:
-    """Replace `path`; durable on return."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Replace `path`; durable on return. Raises: DiskFailed; then the old content is still there."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _replace(path, msgspec.json.format(msgspec.json.encode(content)) + b"\n", mode)
+        _sync_directory(path.parent)
+    except OSError as exc:
+        raise DiskFailed(f"{path} cannot be written: {exc.strerror}", path=str(path)) from exc
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
     fresh = path.with_name(f"{path.name}.new")
     fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with open(descriptor, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(fresh, path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(directory)
     finally:
@@ -84,16 +100,15 @@ def write_json(path: Path, content: object, *, mode: int = 0o600) -> None:
 
 
 def found_cluster(directory: Path, secrets: Secrets) -> tuple[JoinFile, Credential]:
-    """The cluster of this directory; a new one, with random secrets, if there is none yet.
+    """The cluster of this directory; a new one, with random secrets, if there is none yet. One process at a time.
 
-    Raises: AccessDenied, InvalidArgument.
+    Raises: AccessDenied, InvalidArgument, DiskFailed.
     """
-    if not (directory / JOIN).exists():
-        join = JoinFile(secrets.token(16).hex(), secrets.token(SECRET_BYTES).hex())
-        write_json(directory / JOIN, join)
-    if not (directory / CREDENTIALS).exists():
+    if not os.path.lexists(directory / JOIN):
+        write_json(directory / JOIN, JoinFile(secrets.token(16).hex(), secrets.token(SECRET_BYTES).hex()))
+    if not os.path.lexists(directory / CREDENTIALS):
         key = f"SHOAL{secrets.token(_KEY_ID_BYTES).hex().upper()}"
-        write_json(directory / CREDENTIALS, CredentialsFile(key, secrets.token(32).hex()))
+        write_json(directory / CREDENTIALS, CredentialsFile(key, secrets.token(SECRET_BYTES).hex()))
     return read_json(directory / JOIN, JoinFile), read_credential(directory / CREDENTIALS)
 
 
@@ -103,15 +118,17 @@ def read_credential(path: Path) -> Credential:
         file = read_json(path, CredentialsFile)
     except NotFound as exc:
         raise AccessDenied(f"there is no access key in {path}") from exc
-    return Credential(file.key, file.secret.encode())
+    try:
+        return Credential(file.key, file.secret.encode())
+    except InvalidArgument as exc:
+        raise InvalidArgument(f"{path} holds no access key: {exc.sentence}") from exc
 
 
 def secret_of(join: JoinFile) -> bytes:
     """The cluster's secret. Raises: InvalidArgument."""
-    try:
-        return bytes.fromhex(join.secret)
-    except ValueError as exc:
-        raise InvalidArgument("the join file's secret is not hexadecimal") from exc
+    if _SECRET.fullmatch(join.secret) is None:
+        raise InvalidArgument(f"the join file's secret is not {SECRET_BYTES} bytes in hexadecimal")
+    return bytes.fromhex(join.secret)
 
 
 def write_endpoints(directory: Path, coordinators: list[Address]) -> None:
@@ -121,9 +138,15 @@ def write_endpoints(directory: Path, coordinators: list[Address]) -> None:
 
 def read_endpoints(directory: Path) -> tuple[Address, ...]:
     """Where the coordinators listen. Raises: NodeUnreachable with what to do, AccessDenied, InvalidArgument."""
+    path = directory / ENDPOINTS
     try:
-        return tuple(read_json(directory / ENDPOINTS, EndpointsFile).coordinators)
+        coordinators = read_json(path, EndpointsFile).coordinators
     except NotFound as exc:
         raise NodeUnreachable(
             f"no cluster in {directory}; start one with `shoal up --data {directory}`, or name one with --endpoint"
         ) from exc
+    if not coordinators:
+        raise InvalidArgument(f"{path} names no coordinator")
+    for address in coordinators:
+        parse_address(address)
+    return tuple(coordinators)

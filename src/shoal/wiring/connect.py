@@ -1,7 +1,8 @@
 """From "which cluster?" to an open client: a data directory, or an endpoint with a key, or the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,22 +57,26 @@ def _credential(environ: Mapping[str, str]) -> Credential:
     key, secret = environ.get("SHOAL_KEY"), environ.get("SHOAL_SECRET")
     if not key or not secret:
         raise AccessDenied("an endpoint needs a key: set SHOAL_KEY and SHOAL_SECRET (`shoal up` prints where they are)")
-    if not key.isascii() or len(key) > 64:
-        raise InvalidArgument("SHOAL_KEY is not an access key")
-    return Credential(key, secret.encode())
+    try:
+        return Credential(key, secret.encode())
+    except InvalidArgument as exc:
+        raise InvalidArgument(f"SHOAL_KEY and SHOAL_SECRET: {exc.sentence}") from exc
 
 
-def open_client(
+@asynccontextmanager
+async def open_client(
     cluster: ClusterAddress,
     *,
     log: Log,
     settings: ClientSettings | None = None,
     link_settings: LinkSettings | None = None,
-) -> Client:
-    """A client, to be used as an async context. Its Env has no disk of its own: a user's files are read and written by
-    sources and sinks."""
+) -> AsyncIterator[Client]:
+    """An open client. Its Env has no disk of its own: a user's files are read and written by sources and sinks."""
     chosen = settings or ClientSettings()
-    env = diskless_env()
-    link = HttpLink(env.clock, link_settings or LinkSettings(), log)
-    remote = RemoteCatalog(env, link, coordinators=cluster.coordinators, credential=cluster.credential, settings=chosen)
-    return Client(env, link=link, catalog=remote, directory=remote, settings=chosen, log=log)
+    with diskless_env() as env:
+        link = HttpLink(env.clock, link_settings or LinkSettings(), log)
+        remote = RemoteCatalog(
+            env, link, coordinators=cluster.coordinators, credential=cluster.credential, settings=chosen
+        )
+        async with Client(env, link=link, catalog=remote, directory=remote, settings=chosen, log=log) as client:
+            yield client

@@ -2,32 +2,33 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from shoal.base.env import Clock
+from shoal.base.env import Env
 from shoal.base.ids import Address
 from shoal.client.one_error import one_error
 from shoal.coordinator.coordinator import Coordinator, open_coordinator
 from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.core.trust.signing import Credential
-from shoal.engine.sqlite import open_sqlite_engine
+from shoal.engine.sqlite import SqliteEngine, open_sqlite_engine
 from shoal.model.cluster import ClusterSettings
-from shoal.net.server import HttpListener
 from shoal.net.settings import LinkSettings
 from shoal.ports.keyring import AccessKey, Scope
 from shoal.ports.log import Log
 from shoal.wiring.cluster_files import found_cluster, secret_of, write_endpoints
-from shoal.wiring.env import real_env
+from shoal.wiring.env import opened_env
 from shoal.wiring.env.workers import WorkerPool
+from shoal.wiring.listening import listening
+from shoal.wiring.sole_use import sole_use
 
 T = TypeVar("T")
 
 CATALOG = "catalog"
-_GRACE_NS = 2_000_000_000
+LOCK = "coordinator.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,29 @@ class OneKey:
 @asynccontextmanager
 async def running_coordinator(process: CoordinatorProcess, log: Log) -> AsyncIterator["RunningCoordinator"]:
     """A coordinator that listens and whose catalog is open. Raises: AlreadyExists (the port or the directory is in
-    use), FormatUnknown, CorruptionError, DiskFailed, InvalidArgument."""
-    env = real_env(process.data)
-    lock = env.disk.lock("coordinator.lock")
-    join, credential = found_cluster(process.data, env.secrets)
+    use), AccessDenied, FormatUnknown, CorruptionError, DiskFailed, InvalidArgument."""
+    async with AsyncExitStack() as stack:
+        env = stack.enter_context(opened_env(process.data))
+        await stack.enter_async_context(sole_use(env, LOCK, directory=process.data))
+        join, credential = found_cluster(process.data, env.secrets)
+        engine = await stack.enter_async_context(_running_engine(env, process.data, log))
+        coordinator = await open_coordinator(
+            env,
+            engine,
+            keys=ClusterKeys(secret_of(join)),
+            keyring=OneKey(credential),
+            settings=CoordinatorSettings(cluster_id=join.cluster_id, cluster=process.cluster),
+            log=log,
+        )
+        serving = listening(process.listen, coordinator.handle, clock=env.clock, settings=process.link, log=log)
+        bound = await stack.enter_async_context(serving)
+        address = process.advertise or bound
+        write_endpoints(process.data, [address])
+        yield RunningCoordinator(coordinator, address)
+
+
+@asynccontextmanager
+async def _running_engine(env: Env, data: Path, log: Log) -> AsyncIterator[SqliteEngine]:
     await env.disk.make_dir(CATALOG)
     await env.disk.sync_dir("")
     writer = WorkerPool("catalog-writer", threads=1)
@@ -66,49 +86,28 @@ async def running_coordinator(process: CoordinatorProcess, log: Log) -> AsyncIte
         return await writer.run(fn)
 
     name = f"{CATALOG}/catalog.db"
-    engine = await open_sqlite_engine(
-        env,
-        name=name,
-        path=str(process.data / name),
-        vfs=None,
-        shared_memory=True,
-        run_blocking=run_blocking,
-        log=log,
-    )
-    async with one_error(), asyncio.TaskGroup() as group:
-        group.create_task(engine.run(), name="engine")
-        try:
-            coordinator = await open_coordinator(
-                env,
-                engine,
-                keys=ClusterKeys(secret_of(join)),
-                keyring=OneKey(credential),
-                settings=CoordinatorSettings(cluster_id=join.cluster_id, cluster=process.cluster),
-                log=log,
-            )
-            async with _listening(process, coordinator, env.clock, log) as address:
-                write_endpoints(process.data, [address])
-                yield RunningCoordinator(coordinator, address)
-        finally:
-            await asyncio.shield(engine.close())
-            writer.close()
-            lock.release()
-
-
-@asynccontextmanager
-async def _listening(
-    process: CoordinatorProcess, coordinator: Coordinator, clock: Clock, log: Log
-) -> AsyncIterator[Address]:
-    listening = await HttpListener(clock, process.link, log).listen(process.listen, coordinator.handle)
     try:
-        yield process.advertise or listening.address
+        engine = await open_sqlite_engine(
+            env, name=name, path=str(data / name), vfs=None, shared_memory=True, run_blocking=run_blocking, log=log
+        )
+        async with one_error(), asyncio.TaskGroup() as group:
+            group.create_task(engine.run(), name="engine")
+            try:
+                yield engine
+            finally:
+                await asyncio.shield(engine.close())
     finally:
-        await asyncio.shield(listening.close(grace_ns=_GRACE_NS))
+        writer.close()
 
 
 @dataclass(frozen=True, slots=True)
 class RunningCoordinator:
-    """`coordinator.run()` does its rounds; `address` is where others reach it."""
+    """`run` does its rounds; `address` is where others reach it."""
 
     coordinator: Coordinator
     address: Address
+
+    async def run(self) -> None:
+        """Until cancelled. Raises: StaleEpoch when another coordinator has taken over; LocalFault."""
+        async with one_error():
+            await self.coordinator.run()

@@ -1,5 +1,6 @@
 """The real log: one line an event on a text stream, `TIME LEVEL event key=value …`."""
 
+import contextlib
 import json
 import sys
 from datetime import UTC, datetime
@@ -55,8 +56,9 @@ class StreamLog:
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         told = "".join(f" {name}={_value(value)}" for name, value in (self._fields | fields).items())
         stream = self._stream or sys.stderr
-        stream.write(f"{stamp} {level.name.lower()} {event}{told}\n")
-        stream.flush()
+        with contextlib.suppress(OSError):  # nobody reads any more, or the disk is full: no reason to fail an operation
+            stream.write(f"{stamp} {level.name.lower()} {event}{told}\n")
+            stream.flush()
 
 
 def _value(value: object) -> str:

@@ -1,8 +1,8 @@
 """A node as a process: its volume on disk (or in memory), HTTP both ways."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from shoal.base.env import Env
 from shoal.base.ids import Address
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.net.client import HttpLink
-from shoal.net.server import HttpListener
 from shoal.net.settings import LinkSettings
 from shoal.node.identity import IdentityFile, open_identity
 from shoal.node.node import Node
@@ -21,9 +20,11 @@ from shoal.store.disk import open_disk_store
 from shoal.store.memory import MemoryStore
 from shoal.store.settings import StoreSettings
 from shoal.wiring.cluster_files import JoinFile, secret_of
-from shoal.wiring.env import real_env
+from shoal.wiring.env import opened_env
+from shoal.wiring.listening import listening
+from shoal.wiring.sole_use import sole_use
 
-_GRACE_NS = 2_000_000_000
+LOCK = "node.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +45,38 @@ class NodeProcess:
 async def running_node(process: NodeProcess, log: Log) -> AsyncIterator["RunningNode"]:
     """A node that listens; `node.run(address)` makes it a member. Raises: AlreadyExists (the port or the directory
     is in use), AccessDenied (a directory of another cluster), FormatUnknown, ChecksumMismatch, DiskFailed."""
-    env = real_env(process.data)
-    lock = env.disk.lock("node.lock")
-    identity = await open_identity(env, cluster_id=process.join.cluster_id)
-    store = await _open_store(env, process, identity, log)
-    link = HttpLink(env.clock, process.link, log)
-    node = Node(
-        env,
-        identity=identity,
-        store=store,
-        keys=ClusterKeys(secret_of(process.join)),
-        link=link,
-        settings=process.node,
-        log=log,
-    )
-    listening = await HttpListener(env.clock, process.link, log).listen(process.listen, node.handle)
-    try:
-        yield RunningNode(node, process.advertise or listening.address)
-    finally:
-        await asyncio.shield(listening.close(grace_ns=_GRACE_NS))
-        await asyncio.shield(link.close())
-        await asyncio.shield(node.close())
-        lock.release()
+    async with AsyncExitStack() as stack:
+        env = stack.enter_context(opened_env(process.data))
+        await stack.enter_async_context(sole_use(env, LOCK, directory=process.data))
+        identity = await open_identity(env, cluster_id=process.join.cluster_id)
+        store = await _opened_store(process, identity, env=env, log=log)
+        link = HttpLink(env.clock, process.link, log)
+        node = Node(
+            env,
+            identity=identity,
+            store=store,
+            keys=ClusterKeys(secret_of(process.join)),
+            link=link,
+            settings=process.node,
+            log=log,
+        )
+        stack.push_async_callback(_shielded, node.close)
+        stack.push_async_callback(_shielded, link.close)
+        serving = listening(process.listen, node.handle, clock=env.clock, settings=process.link, log=log)
+        bound = await stack.enter_async_context(serving)
+        yield RunningNode(node, process.advertise or bound)
 
 
-async def _open_store(env: Env, process: NodeProcess, identity: IdentityFile, log: Log) -> ChunkStore:
+async def _opened_store(process: NodeProcess, identity: IdentityFile, *, env: Env, log: Log) -> ChunkStore:
     if process.is_volatile:
         return MemoryStore(process.store)
     who = identity.current
     return await open_disk_store(env, process.store, node_id=who.node_id, store_uuid=who.store_uuid, log=log)
+
+
+async def _shielded(close: Callable[[], Awaitable[None]]) -> None:
+    """What must finish does, also when the process is told to stop a second time."""
+    await asyncio.shield(close())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shoal.base.errors import AccessDenied, InvalidArgument, NodeUnreachable, NotFound
+from shoal.base.errors import AccessDenied, DiskFailed, InvalidArgument, NodeUnreachable, NotFound
 from shoal.base.ids import Address
 from shoal.wiring.cluster_files import (
     CREDENTIALS,
@@ -52,6 +52,38 @@ def test_endpoints_are_found_again(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == [ENDPOINTS]
 
 
+@pytest.mark.parametrize(
+    "content", ['{"coordinators": []}', '{"coordinators": ["nowhere"]}', '{"coordinators": "a:1"}']
+)
+def test_endpoints_that_lead_nowhere_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / ENDPOINTS).write_text(content)
+    with pytest.raises(InvalidArgument):
+        read_endpoints(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", ['{"key": "a b", "secret": "s"}', '{"key": "a", "secret": ""}', '{"key": "", "secret": "s"}']
+)
+def test_credentials_that_no_call_could_carry_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / CREDENTIALS).write_text(content)
+    with pytest.raises(InvalidArgument, match="credentials"):
+        read_credential(tmp_path / CREDENTIALS)
+
+
+def test_directory_in_the_place_of_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / JOIN).mkdir()
+    with pytest.raises(InvalidArgument, match="directory"):
+        read_json(tmp_path / JOIN, JoinFile)
+
+
+def test_half_a_first_start_is_completed(tmp_path: Path) -> None:
+    join, credential = found_cluster(tmp_path, RealSecrets())
+    (tmp_path / CREDENTIALS).unlink()
+    again, other = found_cluster(tmp_path, RealSecrets())
+    assert again == join
+    assert other != credential
+
+
 def test_directory_without_a_cluster_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NodeUnreachable, match="start one with `shoal up"):
         read_endpoints(tmp_path)
@@ -79,9 +111,10 @@ def test_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None
         read_json(tmp_path / JOIN, JoinFile)
 
 
-def test_secret_that_is_not_hexadecimal_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="not hexadecimal"):
-        secret_of(JoinFile("id", "not hex"))
+@pytest.mark.parametrize("secret", ["", "not hex", "00" * 31, "00" * 33, "0 " * 32, "00" * 32 + "\n"])
+def test_secret_that_is_not_32_bytes_in_hexadecimal_is_refused(secret: str) -> None:
+    with pytest.raises(InvalidArgument, match="32 bytes in hexadecimal"):
+        secret_of(JoinFile("id", secret))
 
 
 def test_file_that_may_not_be_read_is_denied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +129,7 @@ def test_file_that_may_not_be_read_is_denied(tmp_path: Path, monkeypatch: pytest
 def test_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_json(tmp_path / JOIN, JoinFile("old", "00"))
     monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(5, "failed")))
-    with pytest.raises(OSError, match="failed"):
+    with pytest.raises(DiskFailed, match="failed"):
         write_json(tmp_path / JOIN, JoinFile("new", "11"))
     monkeypatch.undo()
     assert read_json(tmp_path / JOIN, JoinFile).cluster_id == "old"

@@ -1,35 +1,38 @@
 """Rot on demand: one flipped bit in a replica, found on the disk without asking the node."""
 
+import mmap
 from pathlib import Path
 
 from shoal.base.errors import NotFound
+from shoal.formats.segment.v1 import RECORD_MAGIC, RecordKind, payload_offset
+from shoal.model.catalog import ChunkRef
 
-_PROBE_BYTES = 64
+_KIND_AT = 12
+_CHUNK_ID_AT = 20
+"""Within a record, as docs/specs/chunk-store.md has it."""
 
 
-def flip_byte(node_directory: Path, *, content: bytes, chunk_id: bytes) -> Path:
-    """Flip one bit of a replica below `node_directory`: in its payload, which begins with `content`; if that is too
-    short to be recognised, in its header, which holds `chunk_id`. Returns the damaged file. Raises: NotFound."""
-    probe = content[:_PROBE_BYTES] if len(content) >= _PROBE_BYTES else chunk_id
+def flip_byte(node_directory: Path, ref: ChunkRef) -> Path:
+    """Flip one bit of the first payload byte of the replica of `ref` below `node_directory`. Returns the damaged file.
+    Raises: NotFound."""
     for path in sorted(node_directory.rglob("*")):
-        if path.is_file() and not path.name.startswith("identity"):
-            offset = _find(path, probe)
-            if offset is not None:
-                _flip(path, offset)
+        if path.is_file() and path.stat().st_size:
+            record = _find(path, ref.chunk)
+            if record is not None:
+                _flip(path, record + payload_offset(ref.size))
                 return path
     raise NotFound("the replica's bytes are not in the node's directory", directory=str(node_directory))
 
 
-def _find(path: Path, probe: bytes) -> int | None:
-    window = 1 << 20
-    with path.open("rb") as file:
-        start, held = 0, b""
-        while part := file.read(window):
-            at = (held + part).find(probe)
-            if at >= 0:
-                return start - len(held) + at
-            held = part[-len(probe) :]
-            start += len(part)
+def _find(path: Path, chunk: bytes) -> int | None:
+    """Where its record begins: the id stands in footers, and in records of other kinds, too."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        at = content.find(chunk)
+        while at >= 0:
+            head = content[max(0, at - _CHUNK_ID_AT) : at]
+            if head.startswith(RECORD_MAGIC) and head[_KIND_AT] == RecordKind.CHUNK:
+                return at - _CHUNK_ID_AT
+            at = content.find(chunk, at + 1)
     return None
 
 

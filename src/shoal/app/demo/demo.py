@@ -20,7 +20,6 @@ from shoal.model.catalog import Version
 from shoal.model.messages.objects import ChunkLocation
 from shoal.wiring.transfers import FileSink, FileSource
 
-GENERATED_BYTES = 256 * MIB
 _PIECE_BYTES = MIB
 
 
@@ -121,9 +120,7 @@ class Demo:
             return
         location = locations[0]
         node = self.client.view.name_of(location.replicas[0].node)
-        with self.file.open("rb") as file:
-            content = file.read(64)
-        path = flip_byte(self.cluster.settings.data / node, content=content, chunk_id=location.ref.chunk)
+        path = flip_byte(self.cluster.settings.data / node, location.ref)
         self.report.begin()
         await self._read_back(first.version_id, self.digest)
         event = self.log.find("replica_unreadable", node=node)

@@ -1,6 +1,7 @@
 """`shoal coordinator`: the part that knows what exists and who is there."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import click
@@ -17,12 +18,14 @@ from shoal.wiring.connect import DEFAULT_DATA
 from shoal.wiring.coordinator import CoordinatorProcess, running_coordinator
 from shoal.wiring.log import StreamLog, chosen_level
 
+_COPIES = re.compile(r"[1-9][0-9]?")
+
 
 def parse_replicas(text: str) -> int:
     """0 for `auto`. Raises: InvalidArgument."""
     if text == "auto":
         return 0
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:3]) <= COPIES_MAX:
+    if _COPIES.fullmatch(text) is None or int(text) > COPIES_MAX:
         raise InvalidArgument(f"--replicas is auto, or a number from 1 to {COPIES_MAX}", got=text[:20])
     return int(text)
 
@@ -43,13 +46,13 @@ def parse_replicas(text: str) -> int:
 @click.option("--quiet", is_flag=True, help="Log errors only.")
 @click.option("--debug", is_flag=True, help="Log everything.")
 def command(
+    *,
     data: Path,
     listen: str,
     advertise: str | None,
     replicas: str,
     chunk_size: str,
     selector: str,
-    *,
     volatile: bool,
     insecure: bool,
     quiet: bool,
@@ -59,7 +62,7 @@ def command(
     start."""
     chunk_bytes = parse_size(chunk_size)
     check_chunk_bytes(chunk_bytes)
-    check_listen(listen, is_insecure=insecure)
+    check_listen(listen, advertise=advertise, is_insecure=insecure)
     cluster = ClusterSettings(
         copies=parse_replicas(replicas), selector=selector, chunk_bytes=chunk_bytes, is_volatile_allowed=volatile
     )
@@ -76,4 +79,4 @@ def command(
 async def _serve(process: CoordinatorProcess, log: StreamLog) -> None:
     async with running_coordinator(process, log) as running:
         say_ready(running.address, f"coordinator listens on {running.address}, data in {process.data}")
-        await running.coordinator.run()
+        await running.run()

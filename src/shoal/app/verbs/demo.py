@@ -2,28 +2,25 @@
 
 import asyncio
 import shutil
-import signal
 import tempfile
 from pathlib import Path
 
 import click
 
-from shoal.app.demo.demo import GENERATED_BYTES, Demo, generate
+from shoal.app.child import run_until_stopped
+from shoal.app.demo.demo import COPIES, Demo, generate
 from shoal.app.demo.events import EventLog
 from shoal.app.demo.report import Report
 from shoal.app.local_cluster import LocalCluster, running_cluster
 from shoal.base.errors import NotFound
-from shoal.base.units import format_size, parse_size
+from shoal.base.units import parse_size
 from shoal.wiring.connect import find_cluster, open_client
 from shoal.wiring.log import Level, StreamLog
-
-_NODES = 3
 
 
 @click.command(epilog="Example: shoal demo holiday.mp4")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--size", default=format_size(GENERATED_BYTES).replace(" ", "").replace(".0", ""), show_default=True,
-              help="How large a file to generate when none is given.")  # fmt: skip
+@click.option("--size", default="256MiB", show_default=True, help="How large a file to generate when none is given.")
 @click.option("--debug", is_flag=True, help="Show the logs of all processes.")
 def command(file: Path | None, size: str, *, debug: bool) -> None:
     """Store FILE in a cluster of four processes, take things away, and get every byte back.
@@ -34,21 +31,19 @@ def command(file: Path | None, size: str, *, debug: bool) -> None:
         raise NotFound(f"there is no file {file}")
     work = Path(tempfile.mkdtemp(prefix="shoal-demo-"))
     try:
+        wanted = work / "generated" if file is None else file.absolute()
         if file is None:
-            file = work / "generated"
-            generate(file, parse_size(size))
-        asyncio.run(_demo(work, file.absolute(), is_debug=debug))
+            generate(wanted, parse_size(size))
+        if not asyncio.run(run_until_stopped(lambda: _demo(work, wanted, is_debug=debug))):
+            raise KeyboardInterrupt
     finally:
         shutil.rmtree(work)
 
 
 async def _demo(work: Path, file: Path, *, is_debug: bool) -> None:
-    main = asyncio.current_task()
-    if main is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
     log = StreamLog(level=Level.DEBUG if is_debug else Level.ERROR)
     report = Report()
-    settings = LocalCluster(data=work / "data", nodes=_NODES, port_base=0, is_debug=is_debug, is_quiet=not is_debug)
+    settings = LocalCluster(data=work / "data", nodes=COPIES, port_base=0, is_debug=is_debug, is_quiet=not is_debug)
     report.begin()
     async with running_cluster(settings, log) as cluster:
         pids = ", ".join(f"{name} {child.pid}" for name, child in cluster.supervisor.children.items())

@@ -36,6 +36,7 @@ from shoal.wiring.node import NodeProcess, running_node
 @click.option("--quiet", is_flag=True, help="Log errors only.")
 @click.option("--debug", is_flag=True, help="Log everything.")
 def command(
+    *,
     join: Path,
     coordinator: str,
     data: Path,
@@ -45,13 +46,12 @@ def command(
     zone: str,
     capacity: str | None,
     store: str,
-    *,
     insecure: bool,
     quiet: bool,
     debug: bool,
 ) -> None:
     """Run a node: it registers with the coordinator and keeps replicas in its directory."""
-    check_listen(listen, is_insecure=insecure)
+    check_listen(listen, advertise=advertise, is_insecure=insecure)
     parse_address(Address(coordinator))
     directory = data.absolute()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,5 +76,5 @@ def command(
 
 async def _serve(process: NodeProcess, log: StreamLog) -> None:
     async with running_node(process, log) as running:
-        say_ready(running.address, f"node listens on {running.address}, data in {process.data}")
-        await running.node.run(running.address)
+        sentence = f"node listens on {running.address}, data in {process.data}"
+        await running.node.run(running.address, on_member=lambda: say_ready(running.address, sentence))

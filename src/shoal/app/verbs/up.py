@@ -1,12 +1,11 @@
 """`shoal up`: a cluster on this machine."""
 
 import asyncio
-import contextlib
-import signal
 from pathlib import Path
 
 import click
 
+from shoal.app.child import run_until_stopped
 from shoal.app.local_cluster import DEFAULT_PORT_BASE, LocalCluster, RunningCluster, running_cluster
 from shoal.app.verbs.coordinator import parse_replicas
 from shoal.wiring.cluster_files import CREDENTIALS
@@ -23,7 +22,7 @@ from shoal.wiring.log import Level, StreamLog
               help="Control port; node n listens 100 + n above it. 0 takes free ports.")  # fmt: skip
 @click.option("--volatile", is_flag=True, help="Keep replicas in memory only: a restart loses everything.")
 @click.option("--debug", is_flag=True, help="Log everything.")
-def command(nodes: int, data: Path, replicas: str, port_base: int, *, volatile: bool, debug: bool) -> None:
+def command(*, nodes: int, data: Path, replicas: str, port_base: int, volatile: bool, debug: bool) -> None:
     """Start a cluster on this machine and keep it running; Ctrl-C stops it.
 
     One coordinator and some nodes, each a process of its own, all on 127.0.0.1. After a crash of any of them, or of
@@ -39,27 +38,13 @@ def command(nodes: int, data: Path, replicas: str, port_base: int, *, volatile: 
         is_debug=debug,
     )
     log = StreamLog(level=Level.DEBUG if debug else Level.INFO)
-    asyncio.run(_up(settings, log))
+    asyncio.run(run_until_stopped(lambda: _up(settings, log)))
 
 
 async def _up(settings: LocalCluster, log: StreamLog) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    main = asyncio.current_task()
-
-    def stop() -> None:
-        if stopped.is_set() and main is not None:
-            main.cancel()
-        stopped.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    starting = loop.create_task(stopped.wait(), name="stop-signal")
-    with contextlib.suppress(asyncio.CancelledError):
-        async with running_cluster(settings, log) as cluster:
-            _tell(cluster)
-            await starting
-    starting.cancel()
+    async with running_cluster(settings, log) as cluster:
+        _tell(cluster)
+        await asyncio.Event().wait()  # nobody sets it: a signal ends this
 
 
 def _tell(cluster: RunningCluster) -> None:

@@ -1,0 +1,29 @@
+"""A port, for as long as a role serves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from shoal.base.env import Clock
+from shoal.base.ids import Address
+from shoal.base.units import SECOND
+from shoal.net.server import HttpListener
+from shoal.net.settings import LinkSettings
+from shoal.ports.link import Handler
+from shoal.ports.log import Log
+
+GRACE_NS = 2 * SECOND
+"""How long requests that run may go on once the context ends."""
+
+
+@asynccontextmanager
+async def listening(
+    address: Address, handler: Handler, *, clock: Clock, settings: LinkSettings, log: Log
+) -> AsyncIterator[Address]:
+    """Serve `handler` at `address`; gives the address with its real port. Raises: AlreadyExists (the port is taken),
+    InvalidArgument."""
+    bound = await HttpListener(clock, settings, log).listen(address, handler)
+    try:
+        yield bound.address
+    finally:
+        await asyncio.shield(bound.close(grace_ns=GRACE_NS))

@@ -57,6 +57,10 @@ class Announcements:
                     break
         return tuple(due)
 
+    def has_due(self, now: Instant) -> bool:
+        """Whether another heartbeat would have anything to report."""
+        return any(waiting.due <= now for waiting in self._waiting.values())
+
     def settle(self, reports: tuple[ReplicaReport, ...], verdicts: tuple[Verdict, ...], now: Instant) -> None:
         """Take the coordinator's answer to a batch, one verdict for each report."""
         for report, verdict in zip(reports, verdicts, strict=True):

@@ -46,10 +46,10 @@ def _headers(reader: ReplicaReader, offset: int, length: int) -> Headers:
 
 
 async def head_replica(store: ChunkStore, replica: ReplicaId) -> Reply:
-    """What GET would say of all of it, without the bytes. Raises: NotFound, ChecksumMismatch, DiskFailed."""
+    """What GET says of a replica, without the bytes. Raises: NotFound, ChecksumMismatch, DiskFailed."""
     reader = await store.open(replica)
     await reader.close()
-    return Reply(200, _headers(reader, 0, reader.info.stored_bytes))
+    return Reply(200, _headers(reader, 0, 0))
 
 
 async def get_replica(store: ChunkStore, replica: ReplicaId, *, range_header: str | None) -> Reply:

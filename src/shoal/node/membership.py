@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from shoal.base.env import Env
 from shoal.base.errors import CallerError, DiskFailed, NotFound, StaleEpoch, StorageFull, TransientError
-from shoal.base.ids import Address, NodeId, ReplicaId
+from shoal.base.ids import Address, Instant, NodeId, ReplicaId
 from shoal.base.units import MILLISECOND, SECOND
 from shoal.core import membership, routes
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapDelta
@@ -54,6 +54,7 @@ class Membership:
         self._log = log
         self._told_damaged: dict[ReplicaId, None] = {}
         self._synced_at = env.clock.now()
+        self._walk_due = Instant(0)
         self._wake = asyncio.Event()
         self._address = Address("")
         self._addresses: dict[NodeId, Address] = {}
@@ -156,7 +157,7 @@ class Membership:
         self._told_damaged.update(dict.fromkeys(damaged))
         self._follow(reply.delta)
         await self._note_seen(reply.incarnation, reply.commit_number)
-        return REPORTS_MAX in (len(reports), len(damaged))
+        return len(damaged) == REPORTS_MAX or self._announcements.has_due(self._env.clock.now())
 
     def _heartbeat(
         self, usage: StoreUsage, reports: tuple[ReplicaReport, ...], damaged: tuple[ReplicaId, ...]
@@ -173,7 +174,12 @@ class Membership:
         )
 
     async def _walk(self) -> None:
-        for replica in await self._announcements.walk(self._store, self._env.clock.now()):
+        """A page of the walk, if an ordinary heartbeat is due: nobody is in a hurry for it (ADR-0004)."""
+        now = self._env.clock.now()
+        if now < self._walk_due:
+            return
+        self._walk_due = Instant(now + int(self.map.settings.heartbeat_ns * (1 - _JITTER)) - HURRY_GAP_NS)
+        for replica in await self._announcements.walk(self._store, now):
             with suppress(NotFound, DiskFailed):  # deleted meanwhile; or the volume has failed, and `usage` says so
                 await verify_replica(self._store, replica, log=self._log)
 

@@ -106,7 +106,7 @@ class PrimaryPut:
         try:
             facts = await self._take(incoming, begun)
             self._keeping.env.crashpoint("node.primary.received")
-            self._spawn(self._store(begun, facts), f"store {self._put.replica.address}")
+            self._spawn(self._store(begun, facts), "store replica")
         except BaseException:
             self._cut_all()
             await begun.abandon()
@@ -226,7 +226,7 @@ class PrimaryPut:
 
     def _start(self, target: Target, send: _Send) -> None:
         copy = Copy(target.node, self._replica_at(target), self._grant)
-        self._forwards[target.node] = self._spawn(self._forward(copy, send), f"forward {copy.replica.address}")
+        self._forwards[target.node] = self._spawn(self._forward(copy, send), f"forward to {target.node}")
 
     def _start_from_store(self, target: Target) -> None:
         if self._stored is None:

@@ -20,7 +20,7 @@ from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.core.trust.grants import check_put, check_replica
 from shoal.formats import wire
 from shoal.formats.errors import body_of, status_of
-from shoal.formats.grant import GrantKind, grant_bytes, open_grant
+from shoal.formats.grant import Grant, GrantKind, grant_bytes, open_grant
 from shoal.model.messages.replicas import VerifyReply
 from shoal.node.forward import Forwarder
 from shoal.node.get import get_replica, head_replica
@@ -36,6 +36,7 @@ from shoal.ports.link import IncomingRequest, Reply
 from shoal.ports.log import Log
 
 _VERIFY = "/verify"
+_PUT_GRANTS_MAX = 1024
 _GRANTED_BY = {
     "GET": GrantKind.READ,
     "HEAD": GrantKind.READ,
@@ -65,6 +66,7 @@ class Service:
         self._identity = identity
         self._settings = settings
         self._log = log
+        self._put_grants: dict[str, Grant] = {}
         self._puts = 0
         self._primary_puts: dict[PrimaryPut, None] = {}
         self._put_ended = asyncio.Event()
@@ -103,7 +105,7 @@ class Service:
             return Reply(status_of(exc), {}, wire.encode(body_of(exc)))
 
     async def _dispatch(self, request: IncomingRequest) -> Reply:
-        grant = open_grant(grant_bytes(request.headers.get(GRANT_HEADER)), self._keys.grant_key)
+        grant = self._open_grant(request.headers.get(GRANT_HEADER))
         replica, verb = _read_target(request)
         wall = self._env.clock.wall()
         if verb == "PUT":
@@ -113,6 +115,18 @@ class Service:
         if verb == "DELETE":
             return await remove_replica(self._keeping.store, self._identity, grant, log=self._log)
         return await self._read(request, replica, verb)
+
+    def _open_grant(self, text: str | None) -> Grant:
+        """The grant, believed. A session shows one and the same with each of its PUTs, so those are remembered."""
+        known = self._put_grants.get(text or "")
+        if known is not None:
+            return known
+        grant = open_grant(grant_bytes(text), self._keys.grant_key)
+        if grant.kind is GrantKind.PUT and text is not None:
+            if len(self._put_grants) >= _PUT_GRANTS_MAX:
+                self._put_grants.clear()
+            self._put_grants[text] = grant
+        return grant
 
     async def _read(self, request: IncomingRequest, replica: ReplicaId, verb: str) -> Reply:
         store = self._keeping.store

@@ -89,6 +89,14 @@ def test_a_heartbeat_carries_no_more_than_it_may_and_the_oldest_first() -> None:
     assert len(announcements.batch(at(1))) == 5
 
 
+def test_it_knows_whether_another_heartbeat_would_have_anything_to_say() -> None:
+    announcements = fresh()
+    assert not announcements.has_due(at(0))
+    announcements.stored(stored(1), at(0))
+    assert not announcements.has_due(at(0.9))
+    assert announcements.has_due(at(1))
+
+
 def test_a_verdict_on_what_is_waiting_no_more_changes_nothing() -> None:
     announcements = fresh()
     announcements.stored(stored(1), at(0))

@@ -111,7 +111,8 @@ def test_each_verb_is_done_under_its_grant() -> None:
         assert (await call(lab, a, "PUT", target=HERE.address, grant=put_grant(), body=body)).status == 201
         got = await call(lab, a, "GET", target=HERE.address, grant=read_grant(HERE, a))
         assert (got.status, isinstance(got.body, bytes) and got.body[8:]) == (200, b"bytes")
-        assert (await call(lab, a, "HEAD", target=HERE.address, grant=read_grant(HERE, a))).headers == got.headers
+        head = await call(lab, a, "HEAD", target=HERE.address, grant=read_grant(HERE, a))
+        assert (head.status, head.headers["x-shoal-sha256"]) == (200, got.headers["x-shoal-sha256"])
         verified = await call(lab, a, "POST", target=target_of("POST"), grant=read_grant(HERE, a))
         assert isinstance(verified.body, bytes)
         assert wire.decode(verified.body, VerifyReply) == VerifyReply(is_good=True)

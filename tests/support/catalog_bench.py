@@ -8,13 +8,17 @@ from msgspec.structs import replace
 from shoal.base.digests import crc64, sha256
 from shoal.base.ids import ChunkId, NodeId, SessionId, VersionId, WallNs, mint_chunk_id
 from shoal.core.catalog import rows
+from shoal.core.catalog.bucket_creation import check_creation, create_bucket
+from shoal.core.catalog.bucket_deletion import check_deletion, delete_bucket
 from shoal.core.catalog.chunks import WriteRules
 from shoal.core.catalog.commit import commit_version, prove_commit
+from shoal.core.catalog.copying import check_copy, copy_version
 from shoal.core.catalog.delete import check_delete, delete_object
 from shoal.core.catalog.identity import open_catalog
 from shoal.core.catalog.nodes import register_node
 from shoal.core.catalog.sessions import open_session
 from shoal.core.catalog.staging import prove_page, stage_page
+from shoal.core.catalog.undelete import check_undelete, undelete_object
 from shoal.core.chunking import chunk_count, manifest_root
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.core.trust.receipts import ChunkFacts, sign_receipt
@@ -22,8 +26,10 @@ from shoal.engine.hybrid_clock import HybridClock
 from shoal.engine.memory import MemoryRows
 from shoal.engine.overlay import OverlayTx
 from shoal.formats import keys
-from shoal.model.catalog import ChunkRef, ChunkRow, Version
+from shoal.model.catalog import Bucket, ChunkRef, ChunkRow, Version
 from shoal.model.cluster import ClusterSettings, NodeRecord
+from shoal.model.messages.buckets import BucketDeleted, CreateBucket, DeleteBucket
+from shoal.model.messages.copies import Copy, Undelete
 from shoal.model.messages.nodes import RegisterNode, ReplicaReport
 from shoal.model.messages.objects import ChunkUpload, Commit, Delete, Deleted, Name, Precondition, Stage, Staged
 from shoal.model.messages.replicas import Pending, Receipt
@@ -206,6 +212,55 @@ class CatalogBench:
         )
         check_delete(request)
         return self.tx(lambda tx: delete_object(tx, request, key_id=key_id))
+
+    def copy(
+        self,
+        session: SessionId,
+        source: Name | str,
+        target: Name | str,
+        *,
+        sequence: int | None = None,
+        key_id: str = ALICE,
+        **changes: object,
+    ) -> Version:
+        """Copy a version, of the usual bucket unless a whole name is given."""
+        source = Name(BUCKET, source) if isinstance(source, str) else source
+        target = Name(BUCKET, target) if isinstance(target, str) else target
+        number = self.next_sequence() if sequence is None else sequence
+        request = Copy(
+            session=session,
+            sequence=number,
+            source=source,
+            bucket=target.bucket,
+            key=target.key,
+            file_id=f"file-of-{number}",
+        )
+        request = replace(request, **changes)
+        check_copy(request)
+        return self.tx(lambda tx: copy_version(tx, request, key_id=key_id))
+
+    def undelete(self, session: SessionId, key: str, *, sequence: int | None = None, key_id: str = ALICE) -> Version:
+        """Bring a deleted object back."""
+        number = self.next_sequence() if sequence is None else sequence
+        request = Undelete(session=session, sequence=number, bucket=BUCKET, key=key)
+        check_undelete(request)
+        return self.tx(lambda tx: undelete_object(tx, request, key_id=key_id))
+
+    def create_bucket(
+        self, session: SessionId, bucket: str, *, is_versioned: bool = True, sequence: int | None = None
+    ) -> Bucket:
+        """Make a bucket."""
+        number = self.next_sequence() if sequence is None else sequence
+        request = CreateBucket(session=session, sequence=number, bucket=bucket, is_versioned=is_versioned)
+        check_creation(request)
+        return self.tx(lambda tx: create_bucket(tx, request, key_id=ALICE))
+
+    def delete_bucket(self, session: SessionId, bucket: str, *, sequence: int | None = None) -> BucketDeleted:
+        """Remove a bucket."""
+        number = self.next_sequence() if sequence is None else sequence
+        request = DeleteBucket(session=session, sequence=number, bucket=bucket)
+        check_deletion(request)
+        return self.tx(lambda tx: delete_bucket(tx, request, key_id=ALICE))
 
     def chunk_row(self, chunk: ChunkId) -> ChunkRow | None:
         """The row of a chunk."""

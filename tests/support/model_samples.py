@@ -14,9 +14,20 @@ import msgspec
 
 from shoal.formats import wire
 from shoal.model import catalog, cluster
-from shoal.model.messages import errors, nodes, objects, replicas, sessions, status
+from shoal.model.messages import buckets, copies, errors, nodes, objects, replicas, sessions, status
 
-MODULES: tuple[ModuleType, ...] = (cluster, catalog, errors, nodes, objects, replicas, sessions, status)
+MODULES: tuple[ModuleType, ...] = (
+    cluster,
+    catalog,
+    errors,
+    nodes,
+    objects,
+    copies,
+    buckets,
+    replicas,
+    sessions,
+    status,
+)
 
 
 def own_classes(module: ModuleType) -> Iterator[type]:

@@ -14,6 +14,7 @@ _END = b"\x00"
 _VERSION_BYTES = 16
 _ALL_ONES = (1 << 8 * _VERSION_BYTES) - 1
 _LIVE = re.compile(rb"o[^\x00]+\x00([^\x00]+)\x00")
+_FORMER = re.compile(rb"v[^\x00]+\x00([^\x00]+)\x00.{16}", re.DOTALL)
 
 IDENTITY = b"a"
 """The catalog's own identity; one row."""
@@ -59,13 +60,17 @@ def live_prefix(bucket_name: str, prefix: str) -> bytes:
 
 def live_name(row_key: bytes) -> str:
     """The object's name in a key made by `live`. Raises: ManifestDamaged."""
-    match = _LIVE.fullmatch(row_key)
+    return _name_in(_LIVE, row_key)
+
+
+def _name_in(form: re.Pattern[bytes], row_key: bytes) -> str:
+    match = form.fullmatch(row_key)
     try:
         if match is not None:
             return match[1].decode()
     except UnicodeDecodeError as exc:
-        raise ManifestDamaged("a live version has a name that is not UTF-8", row=row_key.hex()) from exc
-    raise ManifestDamaged("a row that should be a live version has another key", row=row_key.hex())
+        raise ManifestDamaged("a version has a name that is not UTF-8", row=row_key.hex()) from exc
+    raise ManifestDamaged("a row that should be a version has another key", row=row_key.hex())
 
 
 def _inverted(version: VersionId) -> bytes:
@@ -80,6 +85,16 @@ def version(bucket_name: str, key: str, version_id: VersionId) -> bytes:
 def versions(bucket_name: str, key: str) -> Range:
     """All versions of one object that are not the live one, newest first."""
     return under(b"v" + _text(bucket_name) + _text(key))
+
+
+def versions_prefix(bucket_name: str, prefix: str) -> bytes:
+    """Begins the key of every version that is not live, of names of the bucket that begin with `prefix`."""
+    return b"v" + _text(bucket_name) + prefix.encode()
+
+
+def version_name(row_key: bytes) -> str:
+    """The object's name in a key made by `version`. Raises: ManifestDamaged."""
+    return _name_in(_FORMER, row_key)
 
 
 def manifest(manifest_id: bytes) -> bytes:

@@ -119,6 +119,40 @@ def test_a_key_that_names_no_live_object_is_damage(row: bytes) -> None:
         keys.live_name(row)
 
 
+@given(bucket=NAMES, name=NAMES, version=IDS)
+def test_the_key_of_a_former_version_gives_its_name_back(bucket: str, name: str, version: bytes) -> None:
+    assert keys.version_name(keys.version(bucket, name, VersionId(version))) == name
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"",
+        b"v",
+        b"vbucket\x00name\x00",
+        b"vbucket\x00name\x00" + bytes(15),
+        b"vbucket\x00name\x00" + bytes(17),
+        b"vbucket\x00\x00" + bytes(16),
+        b"v\x00name\x00" + bytes(16),
+        b"obucket\x00name\x00" + bytes(16),
+        b"vbucket\x00\xff\x00" + bytes(16),
+        keys.live("bucket", "name"),
+    ],
+)
+def test_a_key_that_names_no_former_version_is_damage(row: bytes) -> None:
+    with pytest.raises(ManifestDamaged):
+        keys.version_name(row)
+
+
+@given(bucket=NAMES, prefix=NAMES | st.just(""), name=NAMES, other=NAMES, version=IDS)
+def test_a_prefix_finds_the_versions_of_names_that_begin_with_it(
+    *, bucket: str, prefix: str, name: str, other: str, version: bytes
+) -> None:
+    span = keys.under(keys.versions_prefix(bucket, prefix))
+    assert is_in(keys.version(bucket, name, VersionId(version)), span) == name.startswith(prefix)
+    assert is_in(keys.version(other, name, VersionId(version)), span) == (other == bucket and name.startswith(prefix))
+
+
 @given(bucket=NAMES, prefix=NAMES | st.just(""), name=NAMES, other=NAMES)
 def test_a_prefix_finds_the_names_that_begin_with_it(bucket: str, prefix: str, name: str, other: str) -> None:
     span = keys.under(keys.live_prefix(bucket, prefix))

@@ -1,5 +1,7 @@
 """Checks on what callers send, before any row is read: types are right by then, ranges and lengths are not."""
 
+from collections.abc import Mapping
+
 from shoal.base.errors import InvalidArgument
 from shoal.base.ids import CHUNK_ID_BYTES, SHARD_MAX, ChunkId, SessionId, VersionId
 from shoal.core.catalog.version_ids import VERSION_ID_BYTES
@@ -9,7 +11,7 @@ from shoal.model.messages.objects import Commit, Name
 
 _U64 = 1 << 64
 CONTENT_TYPE_CHARS_MAX = 256
-PLACEMENT_KEY_CHARS_MAX = 64
+UUID_CHARS_MAX = 64
 
 
 def check_number(number: int, what: str, *, below: int = _U64) -> int:
@@ -70,11 +72,25 @@ def check_description(commit: Commit) -> None:
     check_number(commit.sequence, "the sequence number")
     if commit.precondition.if_version is not None:
         check_version_id(commit.precondition.if_version)
-    if not 1 <= len(commit.placement_key) <= PLACEMENT_KEY_CHARS_MAX or not commit.placement_key.isascii():
-        raise InvalidArgument("the placement key is a UUID", got=commit.placement_key[:80])
-    if len(commit.content_type) > CONTENT_TYPE_CHARS_MAX:
+    check_uuid(commit.placement_key, "the placement key")
+    check_content_type(commit.content_type)
+    check_metadata(commit.metadata)
+
+
+def check_uuid(text: str, what: str) -> None:
+    """Raises: InvalidArgument unless `text` is as long as a UUID at most, and ASCII."""
+    if not 1 <= len(text) <= UUID_CHARS_MAX or not text.isascii():
+        raise InvalidArgument(f"{what} is a UUID", got=text[:80])
+
+
+def check_content_type(content_type: str) -> None:
+    """Raises: InvalidArgument unless it can be kept."""
+    if len(content_type) > CONTENT_TYPE_CHARS_MAX:
         raise InvalidArgument(f"a content type has at most {CONTENT_TYPE_CHARS_MAX} characters")
-    if commit.metadata:
-        size = sum(len(name.encode()) + len(value.encode()) for name, value in commit.metadata.items())
-        if size > METADATA_BYTES_MAX:
-            raise InvalidArgument(f"metadata of {size} bytes is too much; it has at most {METADATA_BYTES_MAX}")
+
+
+def check_metadata(metadata: Mapping[str, str]) -> None:
+    """Raises: InvalidArgument unless it can be kept."""
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    if size > METADATA_BYTES_MAX:
+        raise InvalidArgument(f"metadata of {size} bytes is too much; it has at most {METADATA_BYTES_MAX}")

@@ -1,11 +1,19 @@
 """Chunks on their way into the catalog: receipts become placements, and no client's word becomes anything."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from shoal.base.errors import AccessDenied, AlreadyExists, InvalidArgument, ManifestDamaged, QuorumNotReached
+from shoal.base.errors import (
+    AccessDenied,
+    AlreadyExists,
+    InvalidArgument,
+    ManifestDamaged,
+    QuorumNotReached,
+    TransientError,
+)
 from shoal.base.ids import CLIENT_PLACEMENT_MAX, ChunkId, NodeId, SessionId
 from shoal.base.units import KIB
 from shoal.core.catalog import rows
@@ -92,16 +100,21 @@ def offer_for_dedup(tx: Tx, bucket: str, upload: ChunkUpload) -> None:
 
 
 def change_references(tx: Tx, chunks: Sequence[ChunkId], step: int) -> None:
-    """Add `step` to the references of each chunk. Bytes and rows stay when none are left: collecting is another's."""
-    row_keys = [keys.chunk(chunk) for chunk in chunks]
-    for key, row in zip(row_keys, rows.CHUNK.find_many(tx, row_keys), strict=True):
-        changed = _referenced(row, step, key)
-        rows.CHUNK.put(tx, key, changed)
+    """Add `step` to the references of each chunk, as often as it comes. Bytes and rows stay when none are left:
+    collecting is another's.
+
+    Raises: TransientError if `step` is upwards and a chunk is not live; ManifestDamaged.
+    """
+    times = Counter(keys.chunk(chunk) for chunk in chunks)
+    for key, row in zip(times, rows.CHUNK.find_many(tx, list(times)), strict=True):
+        rows.CHUNK.put(tx, key, _referenced(row, step * times[key], key))
 
 
 def _referenced(row: ChunkRow | None, step: int, key: bytes) -> ChunkRow:
     if row is None or row.references + step < 0:
         raise ManifestDamaged("a version names a chunk that does not count it", row=key.hex())
+    if step > 0 and row.state is not ChunkState.LIVE:
+        raise TransientError("a chunk is not live: nothing new may refer to it", row=key.hex())
     return replace(row, references=row.references + step)
 
 

@@ -17,7 +17,7 @@ from shoal.core.catalog.buckets import load_bucket
 from shoal.core.catalog.chunks import WriteRules, check_unused, offer_for_dedup, prove_chunk, write_chunk
 from shoal.core.catalog.results import find_made, find_result, keep_result
 from shoal.core.catalog.sessions import check_living, check_sequence, own_session
-from shoal.core.catalog.versions import check_precondition, mint_after, newest_other, retire
+from shoal.core.catalog.versions import check_precondition, mint_after, newest_version, retire
 from shoal.core.chunking import check_cut, chunk_count, manifest_root
 from shoal.formats import keys, wire
 from shoal.model.catalog import Bucket, ChunkRef, ChunkState, ManifestState, Session, Version, VersionKind
@@ -132,10 +132,7 @@ def _find_made(snapshot: Snapshot, request: Commit, *, session_id: SessionId, se
 
 def _make_version(tx: Tx, commit: ProvenCommit, live: Version | None) -> Version:
     request = commit.request
-    newest = live
-    if live is None:
-        other = newest_other(tx, Name(request.bucket, request.key))
-        newest = None if other is None else rows.VERSION.load(other[1])
+    newest = newest_version(tx, Name(request.bucket, request.key), live)
     stamp = tx.stamp()
     return Version(
         version_id=mint_after(newest, stamp=stamp, commit_number=tx.commit_number),

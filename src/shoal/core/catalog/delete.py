@@ -3,10 +3,9 @@
 from shoal.base.errors import InvalidArgument
 from shoal.base.ids import VersionId
 from shoal.core.catalog import rows
-from shoal.core.catalog.arguments import check_name, check_number, check_version_id
+from shoal.core.catalog.arguments import check_name, check_version_id
 from shoal.core.catalog.buckets import read_bucket
-from shoal.core.catalog.results import find_result, keep_result
-from shoal.core.catalog.sessions import check_living, check_sequence, own_session
+from shoal.core.catalog.once import check_operation, do_once
 from shoal.core.catalog.versions import check_precondition, mint_after, promote_newest, release, retire
 from shoal.formats import keys
 from shoal.model.catalog import Version, VersionKind
@@ -16,8 +15,7 @@ from shoal.ports.engine import Tx
 
 def check_delete(request: Delete) -> None:
     """Check all that needs no row. Raises: InvalidArgument."""
-    check_number(request.session, "the session number")
-    check_number(request.sequence, "the sequence number")
+    check_operation(request)
     check_name(request.name)
     if request.precondition.if_version is not None:
         check_version_id(request.precondition.if_version)
@@ -30,16 +28,12 @@ def delete_object(tx: Tx, request: Delete, *, key_id: str) -> Deleted:
 
     Raises: StaleEpoch, AccessDenied for the session; NotFound for the bucket; PreconditionFailed.
     """
-    session = own_session(tx.get(keys.session(request.session)), request.session, key_id)
-    done = find_result(tx, request.session, request.sequence, kind=Deleted)
-    if done is not None:
-        return done
-    check_living(session, request.session)
-    check_sequence(session, request.sequence)
-    version = request.name.version
-    deleted = _hide(tx, request) if version is None else Deleted(_remove(tx, request, version))
-    keep_result(tx, request.session, request.sequence, reply=deleted)
-    return deleted
+
+    def do() -> Deleted:
+        version = request.name.version
+        return _hide(tx, request) if version is None else Deleted(_remove(tx, request, version))
+
+    return do_once(tx, request, do, key_id=key_id, kind=Deleted)
 
 
 def _hide(tx: Tx, request: Delete) -> Deleted:

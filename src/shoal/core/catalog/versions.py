@@ -6,14 +6,14 @@ none.
 
 from msgspec.structs import replace
 
-from shoal.base.errors import ManifestDamaged, PreconditionFailed, check
+from shoal.base.errors import ManifestDamaged, PreconditionFailed, TransientError, check
 from shoal.base.ids import VersionId, WallNs
 from shoal.core.catalog import rows
 from shoal.core.catalog.chunks import change_references
 from shoal.core.catalog.results import keep_made
 from shoal.core.catalog.version_ids import mint_version_id
 from shoal.formats import keys
-from shoal.model.catalog import Bucket, Version, VersionKind
+from shoal.model.catalog import Bucket, ManifestState, Version, VersionKind
 from shoal.model.messages.objects import Name, Precondition
 from shoal.ports.engine import Row, Snapshot, Tx
 
@@ -36,6 +36,14 @@ def newest_other(snapshot: Snapshot, name: Name) -> Row | None:
     return found[0] if found else None
 
 
+def newest_version(snapshot: Snapshot, name: Name, live: Version | None) -> Version | None:
+    """The newest version of a name, which is `live` if there is one, and else may be a delete marker."""
+    if live is not None:
+        return live
+    other = newest_other(snapshot, name)
+    return None if other is None else rows.VERSION.load(other[1])
+
+
 def mint_after(former: Version | None, *, stamp: WallNs, commit_number: int) -> VersionId:
     """The id of the version that follows `former`, the newest of its name until now."""
     version_id = mint_version_id(stamp, commit_number)
@@ -51,17 +59,31 @@ def retire(tx: Tx, bucket: Bucket, key: str, *, live: Version, value: bytes) -> 
         release(tx, live)
 
 
+def refer(tx: Tx, version: Version) -> None:
+    """Another version is about to have the content of `version`: what that refers to is needed once more.
+
+    Raises: TransientError if it is not live; ManifestDamaged.
+    """
+    _count(tx, version, 1)
+
+
 def release(tx: Tx, version: Version) -> None:
     """A version is removed for good: what it referred to is needed once less. No bytes are touched."""
     keep_made(tx, version)
+    _count(tx, version, -1)
+
+
+def _count(tx: Tx, version: Version, step: int) -> None:
     if version.manifest:
         key = keys.manifest(version.manifest)
         head = rows.MANIFEST.find(tx, key)
         if head is None or head.references < 1:
             raise ManifestDamaged("a version names a manifest that does not count it", row=key.hex())
-        rows.MANIFEST.put(tx, key, replace(head, references=head.references - 1))
+        if step > 0 and head.state is not ManifestState.LIVE:
+            raise TransientError("the manifest is not live: nothing new may refer to it", row=key.hex())
+        rows.MANIFEST.put(tx, key, replace(head, references=head.references + step))
     elif version.chunks:
-        change_references(tx, [ref.chunk for ref in version.chunks], -1)
+        change_references(tx, [ref.chunk for ref in version.chunks], step)
 
 
 def promote_newest(tx: Tx, name: Name) -> None:

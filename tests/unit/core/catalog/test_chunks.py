@@ -11,7 +11,9 @@ from shoal.base.errors import (
     ManifestDamaged,
     QuorumNotReached,
     ShoalError,
+    TransientError,
 )
+from shoal.core.catalog import rows
 from shoal.core.catalog.chunks import (
     DEDUP_BYTES_MIN,
     change_references,
@@ -179,3 +181,29 @@ def test_references_rise_and_fall_and_never_below_none(bench: CatalogBench) -> N
     for chunk in (upload.chunk, bench.mint(bench.last_session)):
         with pytest.raises(ManifestDamaged):
             bench.tx(partial(change_references, chunks=[chunk], step=-1))
+
+
+def test_a_chunk_that_comes_twice_counts_twice(bench: CatalogBench) -> None:
+    upload, other = upload_of(bench), upload_of(bench)
+    for each in (upload, other):
+        bench.tx(partial(write_chunk, upload=each, state=ChunkState.LIVE))
+    for step, left in ((1, (3, 2)), (-1, (1, 1))):
+        chunks = [upload.chunk, other.chunk, upload.chunk]
+        bench.tx(partial(change_references, chunks=chunks, step=step))
+        found = [bench.chunk_row(each.chunk) for each in (upload, other)]
+        assert tuple(row.references for row in found if row is not None) == left
+
+
+def test_a_chunk_that_is_not_live_takes_no_reference_and_loses_those_it_has(bench: CatalogBench) -> None:
+    upload = upload_of(bench)
+    bench.tx(lambda tx: write_chunk(tx, upload, state=ChunkState.LIVE))
+    row = bench.chunk_row(upload.chunk)
+    assert row is not None
+    condemned = replace(row, state=ChunkState.CONDEMNED)
+    bench.tx(lambda tx: rows.CHUNK.put(tx, keys.chunk(upload.chunk), condemned))
+    with pytest.raises(TransientError, match="not live"):
+        bench.tx(partial(change_references, chunks=[upload.chunk], step=1))
+    bench.tx(partial(change_references, chunks=[upload.chunk], step=-1))
+    changed = bench.chunk_row(upload.chunk)
+    assert changed is not None
+    assert changed.references == 0

@@ -1,0 +1,25 @@
+"""Listing buckets, a page at a time."""
+
+from shoal.core.catalog import rows
+from shoal.core.catalog.listing import check_limit
+from shoal.core.names import check_prefix
+from shoal.formats import keys
+from shoal.model.messages.buckets import BucketList, ListBuckets
+from shoal.ports.engine import Snapshot
+
+
+def check_bucket_listing(request: ListBuckets) -> None:
+    """Check all that needs no row. Raises: InvalidArgument."""
+    check_limit(request.limit)
+    check_prefix(request.after)
+
+
+def list_buckets(snapshot: Snapshot, request: ListBuckets) -> BucketList:
+    """One page, in byte order of the names."""
+    start, end = keys.BUCKETS
+    if request.after:
+        start = keys.bucket(request.after) + b"\x00"
+    found = [rows.BUCKET.load(value) for _, value in snapshot.scan(start, end, limit=request.limit + 1)]
+    page = tuple(found[: request.limit])
+    has_more = len(found) > request.limit
+    return BucketList(page, page[-1].name if has_more else "", snapshot.commit_number)

@@ -34,10 +34,12 @@ def member(name: str, **changes: object) -> NodeRecord:
     return replace(_HEALTHY, node_id=node_id(name), name=name, **changes)
 
 
-def cluster(*nodes: NodeRecord, version: int = 1, settings: ClusterSettings | None = None) -> ClusterMap:
+def cluster(
+    *nodes: NodeRecord, version: int = 1, settings: ClusterSettings | None = None, cluster_id: str = "cluster"
+) -> ClusterMap:
     """A map of these members, ordered by name."""
     in_order = tuple(sorted(nodes, key=lambda node: node.name))
-    return ClusterMap("cluster", version, settings or ClusterSettings(), in_order)
+    return ClusterMap(cluster_id, version, settings or ClusterSettings(), in_order)
 
 
 class Dice:

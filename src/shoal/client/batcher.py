@@ -1,13 +1,17 @@
-"""Many small calls as few messages: while one message is under way, what comes next waits and goes together.
+"""Many small calls as few messages: while messages are under way, what comes next waits and goes together.
 
 A single caller waits for nobody; a crowd shares signatures, syscalls and the engine's commit.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import copy
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
-from shoal.base.errors import ShoalError, check
+from shoal.base.errors import OutcomeUnknown, ShoalError, check
+from shoal.client.background import Spawn
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -17,43 +21,72 @@ IN_FLIGHT = 2
 
 
 class Batcher(Generic[Q, A]):
-    """I collect questions of concurrent callers and give each its own answer."""
+    """I collect questions of concurrent callers, ask them together, and give each caller its own answer."""
 
-    def __init__(self, ask: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], *, batch_max: int) -> None:
+    def __init__(
+        self,
+        ask: Callable[[Sequence[Q]], Awaitable[Sequence[A]]],
+        *,
+        batch_max: int,
+        spawn: Spawn,
+        in_flight: int = IN_FLIGHT,
+    ) -> None:
+        """`ask` answers at most `batch_max` questions, in their order."""
         self._ask = ask
         self._batch_max = batch_max
-        self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
-        self._in_flight = 0
+        self._spawn = spawn
+        self._free = in_flight
+        self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
 
-    async def submit(self, question: Q, group: asyncio.TaskGroup) -> A:
-        """The answer to `question`; messages are sent by tasks of `group`. Raises what the message raised. Cancelled:
-        the question may have been sent."""
+    async def submit(self, question: Q) -> A:
+        """The answer to `question`. Raises: what `ask` raised for its batch; OutcomeUnknown if the client was closed.
+
+        Cancelled before the question was sent, it is not sent; after that, only its answer is dropped.
+        """
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        self._start(group)
+        self._start()
         return await future
 
-    def _start(self, group: asyncio.TaskGroup) -> None:
-        while self._waiting and self._in_flight < IN_FLIGHT:
-            batch, self._waiting = self._waiting[: self._batch_max], self._waiting[self._batch_max :]
-            self._in_flight += 1
-            group.create_task(self._send(batch, group), name="batch")
+    def _start(self) -> None:
+        while self._free and (batch := self._next_batch()):
+            task = self._spawn(self._send(batch), "batch")
+            self._free -= 1
+            task.add_done_callback(partial(self._ended, batch))
 
-    async def _send(self, batch: list[tuple[Q, asyncio.Future[A]]], group: asyncio.TaskGroup) -> None:
+    def _next_batch(self) -> list[tuple[Q, asyncio.Future[A]]]:
+        batch: list[tuple[Q, asyncio.Future[A]]] = []
+        while self._waiting and len(batch) < self._batch_max:
+            entry = self._waiting.popleft()
+            if not entry[1].done():
+                batch.append(entry)
+        return batch
+
+    async def _send(self, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
         try:
             answers = await self._ask([question for question, _ in batch])
             check(len(answers) == len(batch), "a batch got another number of answers than questions")
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
         except ShoalError as exc:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(exc)
-        except asyncio.CancelledError:
-            for _, future in batch:
-                future.cancel()
-            raise
-        finally:
-            self._in_flight -= 1
-            self._start(group)
+            _fail(batch, exc)
+            return
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+
+    def _ended(self, batch: list[tuple[Q, asyncio.Future[A]]], task: "asyncio.Task[None]") -> None:
+        """Also of a task that was cancelled before it began."""
+        self._free += 1
+        if task.cancelled() or task.exception() is not None:
+            _fail([*batch, *self._waiting], OutcomeUnknown("the client was closed before an answer came"))
+            self._waiting.clear()
+        else:
+            self._start()
+
+
+def _fail(batch: Iterable[tuple[Q, asyncio.Future[A]]], error: ShoalError) -> None:
+    """Each caller gets an error of its own: one that several tasks raise would gather the traces of all."""
+    for _, future in batch:
+        if not future.done():
+            own = copy.copy(error)
+            own.__cause__ = error
+            future.set_exception(own)

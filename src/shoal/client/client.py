@@ -7,19 +7,22 @@ from types import TracebackType
 from typing import Self
 
 from shoal.base.env import Env
-from shoal.base.errors import NotFound, TransientError, check
-from shoal.base.ids import Instant, ReplicaId, VersionId
+from shoal.base.errors import AccessDenied, OutcomeUnknown
+from shoal.base.ids import VersionId
+from shoal.base.units import SECOND
+from shoal.client.background import Background
 from shoal.client.cluster_view import ClusterView
+from shoal.client.damage_reports import DamageReports
 from shoal.client.get import ObjectGet, check_range
+from shoal.client.manifest import Manifest
 from shoal.client.put import ObjectPut, Progress, PutOptions
 from shoal.client.put_chunk import ChunkWriter
 from shoal.client.read_chunk import ChunkReader
-from shoal.client.session import SessionKeeper
+from shoal.client.session import Session
+from shoal.client.session_keeper import SessionKeeper
 from shoal.client.settings import ClientSettings
-from shoal.core import routes
-from shoal.core.names import check_bucket, check_key
+from shoal.core.names import ObjectName, check_bucket, check_key
 from shoal.formats.errors import error_of
-from shoal.formats.grant import grant_text
 from shoal.model.catalog import Version
 from shoal.model.messages.objects import (
     Delete,
@@ -30,22 +33,24 @@ from shoal.model.messages.objects import (
     Name,
     ObjectList,
     Precondition,
-    ReplicaLocation,
     VersionList,
     VersionOutcome,
 )
 from shoal.model.messages.status import ClusterStatus
 from shoal.ports.catalog import Catalog, Directory
-from shoal.ports.link import NodeLink, Request
+from shoal.ports.link import NodeLink
 from shoal.ports.log import Log
 from shoal.ports.transfer import Sink, Source
 
-_VERIFY_REPLY_BYTES_MAX = 64 * 1024
 _PLAIN = PutOptions()
 
 
 class Client:
-    """I am one user's view of a cluster. Use me as an async context; my methods may be called concurrently."""
+    """I am one user's view of a cluster. Use me as an async context; my methods may be called concurrently.
+
+    Leaving the context takes a second at most: reports and sessions are ended as far as the cluster answers, what else
+    is under way is cut.
+    """
 
     def __init__(
         self,
@@ -63,83 +68,88 @@ class Client:
         self._directory = directory
         self._settings = settings
         self._log = log
-        self.view = ClusterView(env, directory)
-        self._sessions = SessionKeeper(env, catalog, self.view, rotate_ns=settings.session_rotate_ns, log=log)
-        self._writer = ChunkWriter(env, link, self.view, settings, log)
-        self._reader = ChunkReader(env, link, self.view, settings, log)
-        self._reader.on_damage = self._report_damage
-        self._group: asyncio.TaskGroup | None = None
-        self._heartbeats: asyncio.Task[None] | None = None
+        self._background = Background()
+        spawn = self._background.spawn
+        self.view = ClusterView(env, directory, spawn=spawn, log=log)
+        self._sessions = SessionKeeper(
+            env, catalog=catalog, view=self.view, spawn=spawn, rotate_ns=settings.session_rotate_ns, log=log
+        )
+        self._reports = DamageReports(
+            env, link=link, view=self.view, spawn=spawn, deadline_ns=settings.transfer_deadline_ns, log=log
+        )
+        self._writer = ChunkWriter(env, link=link, view=self.view, settings=settings, log=log)
+        self._reader = ChunkReader(
+            env, link=link, view=self.view, settings=settings, on_damage=self._reports.report, log=log
+        )
 
     async def __aenter__(self) -> Self:
-        check(self._group is None, "a client is opened once")
-        self._group = await asyncio.TaskGroup().__aenter__()
-        self._heartbeats = self._group.create_task(self._sessions.run(), name="session-heartbeats")
+        await self._background.__aenter__()
+        self._heartbeats = self._background.spawn(self._sessions.run(), "session-heartbeats")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        group, heartbeats = self._tasks, self._heartbeats
-        if heartbeats:
-            heartbeats.cancel()
+        self._heartbeats.cancel()
         try:
-            if exc is None:
+            async with asyncio.timeout(self._settings.close_deadline_ns / SECOND):
+                await self._reports.finish()
                 await self._sessions.close()
+        except TimeoutError:
+            # Sessions end by themselves when their leases run out.
+            self._log.info("client_left_in_a_hurry")
         finally:
             try:
-                await group.__aexit__(kind, exc, trace)
-            except BaseExceptionGroup as errors:
-                if errors.exceptions != (exc,):
-                    raise
-                # The caller's own error is all there is: it goes on as it is.
+                await self._background.__aexit__(kind, exc, trace)
             finally:
                 await self._link.close()
-
-    @property
-    def _tasks(self) -> asyncio.TaskGroup:
-        if self._group is None:
-            raise TransientError("the client is not open")
-        return self._group
 
     # -- writing
 
     async def put(self, bucket: str, key: str, source: Source, *, options: PutOptions = _PLAIN) -> Version:
         """Store `source` as the new current version of `key`; durable and visible on return.
 
-        Raises: InvalidArgument, PreconditionFailed (the old version stays), NotFound (no such bucket), AccessDenied,
-        QuorumNotReached, NodeUnreachable, StaleEpoch. After these the old version is current; after OutcomeUnknown it
-        may be either.
+        Raises: InvalidArgument, PreconditionFailed, NotFound (no such bucket), AccessDenied, QuorumNotReached,
+        NodeUnreachable, StaleEpoch (the session ended meanwhile; nothing is sent again, because what a source has
+        released cannot be), and what the source raises: then, and when cancelled before the commit, the old version is
+        current. OutcomeUnknown: no coordinator told whether the new one is.
         """
-        check_bucket(bucket)
-        check_key(key)
+        target = _target(bucket, key)
         async with self._sessions.operation() as session:
+            if not session.put_grant:
+                raise AccessDenied("this access key may only read")
             chunk_bytes = options.chunk_bytes or self.view.map.settings.chunk_bytes
             put = ObjectPut(
-                self._env, catalog=self._catalog, writer=self._writer, session=session, settings=self._settings
+                self._env,
+                catalog=self._catalog,
+                writer=self._writer,
+                session=session,
+                chunk_bytes=chunk_bytes,
+                parallel=self._settings.parallel(chunk_bytes),
+                progress=options.progress,
             )
-            commit = await put.run(bucket, key, source, options, chunk_bytes=chunk_bytes)
+            commit = await put.run(target, source, options)
             try:
-                outcome = await session.calls.commit(commit, self._tasks)
+                outcome = await session.calls.commit(commit)
             finally:
                 session.end_sequence(commit.sequence)
-        return _version(outcome.version, outcome)
+            return _version(outcome)
 
     async def delete(
         self, bucket: str, key: str, *, version: VersionId | None = None, precondition: Precondition | None = None
     ) -> Deleted:
         """Without a version: write a delete marker. With one: that version goes for good.
 
-        Raises: NotFound (no such bucket or version), PreconditionFailed, and as `put`.
+        Raises: NotFound (no such bucket or version), PreconditionFailed, AccessDenied, NodeUnreachable, StaleEpoch:
+        nothing was done. OutcomeUnknown.
         """
-        check_bucket(bucket)
-        check_key(key)
+        target = _target(bucket, key)
         async with self._sessions.operation() as session:
             sequence = session.begin_sequence()
             message = Delete(
                 session=session.id,
                 sequence=sequence,
-                name=Name(bucket, key, version),
+                name=Name(target.bucket, target.key, version),
                 precondition=precondition or Precondition(),
             )
             try:
@@ -155,24 +165,31 @@ class Client:
 
         Raises: NotFound, AccessDenied, NodeUnreachable.
         """
-        check_bucket(bucket)
-        check_key(key)
-        name = Name(bucket, key, version)
+        target = _target(bucket, key)
+        name = Name(target.bucket, target.key, version)
         async with self._sessions.operation() as session:
             lookup = session.begin_lookup()
             try:
-                found = await session.calls.lookup(name, self._tasks)
-                yield ObjectGet(
-                    catalog=self._catalog,
-                    reader=self._reader,
-                    session=session,
-                    settings=self._settings,
-                    version=_version(found.version, found),
-                    name=name,
-                    first_page=found.chunks,
-                )
+                found = await session.calls.lookup(name)
+                yield self._object(session, name, found)
             finally:
                 session.end_lookup(lookup)
+
+    def _object(self, session: Session, name: Name, found: Found) -> ObjectGet:
+        version = _version(found)
+        manifest = Manifest(
+            self._env.clock,
+            catalog=self._catalog,
+            session=session,
+            name=name,
+            version=version,
+            first_page=found.chunks,
+            fresh_ns=self.view.map.settings.read_grant_ns // 2,
+        )
+        parallel = self._settings.parallel(version.chunk_bytes)
+        return ObjectGet(
+            version=version, manifest=manifest, reader=self._reader, parallel=parallel, spawn=self._background.spawn
+        )
 
     async def get(
         self,
@@ -193,11 +210,9 @@ class Client:
 
     async def stat(self, bucket: str, key: str, version: VersionId | None = None) -> Version:
         """What is known of an object or one version. Raises: as `open`."""
-        check_bucket(bucket)
-        check_key(key)
+        target = _target(bucket, key)
         async with self._sessions.operation() as session:
-            found = await session.calls.stat(Name(bucket, key, version), self._tasks)
-        return _version(found.version, found)
+            return _version(await session.calls.stat(Name(target.bucket, target.key, version)))
 
     # -- looking around
 
@@ -213,29 +228,14 @@ class Client:
         """How the cluster is."""
         return await self._directory.status()
 
-    # -- damage
 
-    def _report_damage(self, location: ReplicaLocation, replica: ReplicaId) -> None:
-        self._tasks.create_task(self._ask_to_verify(location, replica), name="report-damage")
-
-    async def _ask_to_verify(self, location: ReplicaLocation, replica: ReplicaId) -> None:
-        request = Request(
-            "POST",
-            f"{routes.REPLICAS}{replica.address}/verify",
-            {routes.GRANT_HEADER: grant_text(location.grant)},
-        )
-        deadline = Instant(self._env.clock.now() + self._settings.transfer_deadline_ns)
-        try:
-            address = self.view.address_of(location.node)
-            await self._link.call(address, request, deadline=deadline, reply_bytes_max=_VERIFY_REPLY_BYTES_MAX)
-        except TransientError as exc:
-            # The replica stays bad and the next reader reports it again; nobody needs to act here.
-            self._log.info("damage_report_failed", replica=replica.address, why=exc.sentence)
+def _target(bucket: str, key: str) -> ObjectName:
+    return ObjectName(check_bucket(bucket), check_key(key))
 
 
-def _version(version: Version | None, answer: VersionOutcome | Found) -> Version:
+def _version(answer: VersionOutcome | Found) -> Version:
     if answer.error is not None:
         raise error_of(answer.error)
-    if version is None:
-        raise NotFound("the coordinator answered with nothing")
-    return version
+    if answer.version is None:
+        raise OutcomeUnknown("the coordinator answered with nothing")
+    return answer.version

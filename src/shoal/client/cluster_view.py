@@ -1,53 +1,87 @@
 """A client's copy of the cluster map, and the selector over it: placement needs no call."""
 
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
+
 from shoal.base.env import Env
-from shoal.base.errors import NodeUnreachable, StaleEpoch
-from shoal.base.ids import Address, NodeId
+from shoal.base.errors import NodeUnreachable, ShoalError, StaleEpoch, TransientError
+from shoal.base.ids import Address, Instant, NodeId
+from shoal.base.units import SECOND
+from shoal.client.background import Spawn
 from shoal.core import membership
 from shoal.core.placement.selector import Selector, SelectorMemory, make_selector
 from shoal.core.placement.spread import PlacementPlan, copies_wanted, plan_placement, write_quorum
+from shoal.core.read_order import OnNode
 from shoal.model.cluster import ClusterMap, MapDelta, NodeRecord
 from shoal.ports.catalog import Directory
+from shoal.ports.log import Log
+
+R = TypeVar("R", bound=OnNode)
+
+DOUBT_NS = 10 * SECOND
+"""How long a node that did not answer is tried last. By then the coordinator has noticed too, or it was a hiccup."""
 
 
 class ClusterView:
-    """I know the members as of the last answer, and choose where chunks go."""
+    """I know the members as of the last answer, which of them just failed us, and where chunks go."""
 
-    def __init__(self, env: Env, directory: Directory) -> None:
+    def __init__(self, env: Env, directory: Directory, *, spawn: Spawn, log: Log) -> None:
         self._env = env
         self._directory = directory
+        self._spawn = spawn
+        self._log = log
         self._memory = SelectorMemory()
         self._map: ClusterMap | None = None
         self._selector: Selector | None = None
         self._nodes: dict[NodeId, NodeRecord] = {}
+        self._quorum = 0
+        self._doubted_until: dict[NodeId, Instant] = {}
+        self._has_gap = False
+        self._is_asking = False
 
     @property
     def version(self) -> int:
-        """The map version that is known; 0 before the first answer."""
-        return self._map.version if self._map else 0
+        """The map version to ask from; 0 asks for all of it."""
+        return 0 if self._map is None or self._has_gap else self._map.version
 
     @property
     def map(self) -> ClusterMap:
-        """Raises: StaleEpoch before the first answer."""
+        """Raises: TransientError before the first answer."""
         if self._map is None:
-            raise StaleEpoch("the cluster map is not known yet")
+            raise TransientError("the cluster map is not known yet")
         return self._map
 
     def follow(self, delta: MapDelta) -> None:
-        """Take what an answer said about the map. One that does not fit is dropped; the next asks for all of it."""
+        """Take what an answer said about the map. If it does not fit, the map stays as it is, and all of it is asked
+        for next time. Raises: AccessDenied if it is another cluster's."""
         try:
             fresh = delta.full if self._map is None else membership.apply(self._map, delta)
-        except StaleEpoch:
-            fresh = None
-        if fresh is self._map:
+        except StaleEpoch as exc:
+            self._has_gap = True
+            self._log.info("map_update_missed", why=exc.sentence)
+            return
+        self._has_gap = self._has_gap and delta.full is None
+        if fresh is None or fresh is self._map:
             return
         self._map = fresh
-        self._nodes = {node.node_id: node for node in fresh.nodes} if fresh else {}
-        self._selector = make_selector(fresh, rng=self._env.rng, memory=self._memory) if fresh else None
+        self._nodes = {node.node_id: node for node in fresh.nodes}
+        self._quorum = write_quorum(copies_wanted(fresh), fresh.settings)
+        self._selector = make_selector(fresh, rng=self._env.rng, memory=self._memory)
 
-    async def refresh(self) -> None:
-        """Ask what has changed. Raises: as `Directory.map_since`."""
-        self.follow(await self._directory.map_since(self.version))
+    def ask_for_news(self) -> None:
+        """Ask what has changed, behind the caller's back: the answer may take as long as a coordinator is away."""
+        if not self._is_asking:
+            self._is_asking = True
+            self._spawn(self._refresh(), "map-refresh")
+
+    async def _refresh(self) -> None:
+        try:
+            self.follow(await self._directory.map_since(self.version))
+        except ShoalError as exc:
+            # Nobody needs to act: whoever wanted news is told by its own call what is wrong.
+            self._log.info("map_refresh_failed", why=exc.sentence)
+        finally:
+            self._is_asking = False
 
     def address_of(self, node: NodeId) -> Address:
         """Raises: NodeUnreachable if it is no member."""
@@ -61,17 +95,38 @@ class ClusterView:
         record = self._nodes.get(node)
         return record.name if record else node
 
-    def plan(self, placement_key: str, chunk_index: int, *, avoid: frozenset[NodeId]) -> PlacementPlan:
-        """Where chunk `chunk_index` goes, nodes of `avoid` last. Raises: QuorumNotReached."""
-        current = self.map
+    def doubt(self, node: NodeId) -> None:
+        """The node did not answer: for a while the others are tried before it."""
+        self._doubted_until[node] = Instant(self._env.clock.now() + DOUBT_NS)
+
+    def best_first(self, replicas: Iterable[R]) -> tuple[R, ...]:
+        """The same order, but what lies on doubted nodes comes last."""
+        doubted = self._doubted()
+        if not doubted:
+            return tuple(replicas)
+        return tuple(sorted(replicas, key=lambda each: each.node in doubted))
+
+    def order(self, placement_key: str, chunk_index: int) -> Sequence[NodeRecord]:
+        """The nodes that may take chunk `chunk_index`, best first. Ask once for each round of tries: some selectors
+        draw or count. Raises: TransientError before the first answer."""
         if self._selector is None:
-            raise StaleEpoch("the cluster map is not known yet")
-        order = self._selector.order(placement_key, chunk_index)
-        if avoid:
-            order = sorted(order, key=lambda node: node.node_id in avoid)
-        return plan_placement(current, order)
+            raise TransientError("the cluster map is not known yet")
+        return self._selector.order(placement_key, chunk_index)
+
+    def plan(self, order: Sequence[NodeRecord], *, avoid: Collection[NodeId] = ()) -> PlacementPlan:
+        """Where a chunk goes: nodes of `avoid` last, doubted ones before them. Raises: QuorumNotReached."""
+        doubted = self._doubted()
+        if avoid or doubted:
+            order = sorted(order, key=lambda node: (node.node_id in avoid, node.node_id in doubted))
+        return plan_placement(self.map, order)
+
+    def _doubted(self) -> dict[NodeId, Instant]:
+        if self._doubted_until:
+            now = self._env.clock.now()
+            self._doubted_until = {node: until for node, until in self._doubted_until.items() if now < until}
+        return self._doubted_until
 
     @property
     def quorum(self) -> int:
-        """Durable replicas that an acknowledgement needs now."""
-        return write_quorum(copies_wanted(self.map), self.map.settings)
+        """Durable replicas that an acknowledgement needs now; 0 before the first answer."""
+        return self._quorum

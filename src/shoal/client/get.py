@@ -2,155 +2,112 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
-from shoal.base.errors import InvalidArgument, ManifestDamaged
+from shoal.base.errors import InvalidArgument
+from shoal.client.background import Spawn
+from shoal.client.frame_lane import FrameLane
+from shoal.client.manifest import Manifest, Slice
 from shoal.client.one_error import one_error
 from shoal.client.put import Progress
 from shoal.client.read_chunk import ChunkReader
-from shoal.client.session import Session
-from shoal.client.settings import ClientSettings
-from shoal.core.chunking import manifest_root
-from shoal.model.catalog import ChunkRef, Version
-from shoal.model.cluster import PAGE_CHUNKS_MAX
-from shoal.model.messages.objects import ChunkLocation, GetPage, Name
-from shoal.ports.catalog import Catalog
+from shoal.model.catalog import Version
 from shoal.ports.transfer import Sink
-
-_QUEUE_FRAMES = 16
-"""Frames that wait for the reader of an ordered stream, for each chunk under way."""
-
-_Frames = asyncio.Queue[memoryview | None]
-"""Of one chunk; None is the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Bytes `start` to `stop` of one chunk, which are those from `offset` on of what was asked for."""
-
-    location: ChunkLocation
-    start: int
-    stop: int
-    offset: int
 
 
 class ObjectGet:
-    """I read one version: its manifest page by page, its bytes from `start` to `stop`."""
+    """I read one version: all of it, or a range of its bytes."""
 
     def __init__(
-        self,
-        *,
-        catalog: Catalog,
-        reader: ChunkReader,
-        session: Session,
-        settings: ClientSettings,
-        version: Version,
-        name: Name,
-        first_page: tuple[ChunkLocation, ...],
+        self, *, version: Version, manifest: Manifest, reader: ChunkReader, parallel: int, spawn: Spawn
     ) -> None:
-        self._catalog = catalog
-        self._reader = reader
-        self._session = session
-        self._settings = settings
+        """`parallel`: chunks that travel at a time."""
         self.version = version
-        self._name = Name(name.bucket, name.key, version.version_id)
-        self._first_page = first_page
+        self._manifest = manifest
+        self._reader = reader
+        self._parallel = parallel
+        self._spawn = spawn
 
-    async def slices(self, start: int, stop: int) -> AsyncIterator[Slice]:
-        """What of which chunk makes the bytes from `start` to `stop` of the object.
+    def slices(self, start: int, stop: int) -> AsyncGenerator[Slice, None]:
+        """Which chunks make the bytes from `start` to `stop`, and where they lie. See `Manifest.slices`."""
+        return self._manifest.slices(start, stop)
 
-        Raises: ManifestDamaged if the chunks are not what the version's root says (checked when all were needed).
-        """
-        refs: list[ChunkRef] = []
-        number, at = self._first_page_of(start)
-        is_whole = number == 0
-        while at < stop:
-            page = await self._page(number)
-            if not page:
-                raise ManifestDamaged("the manifest has fewer chunks than the version", key=self._name.key)
-            for location in page:
-                size = location.ref.size
-                refs.append(location.ref)
-                if at + size > start and at < stop:
-                    begin = max(0, start - at)
-                    yield Slice(location, begin, min(size, stop - at), at + begin - start)
-                at += size
-            number += 1
-        if is_whole and len(refs) == self.version.chunk_count and manifest_root(refs) != self.version.root:
-            raise ManifestDamaged("the manifest is not what was committed", key=self._name.key)
-
-    def _first_page_of(self, start: int) -> tuple[int, int]:
-        """(number, offset in the object) of the page that has the byte at `start`."""
-        page_bytes = PAGE_CHUNKS_MAX * self.version.chunk_bytes
-        return start // page_bytes, start // page_bytes * page_bytes
-
-    async def _page(self, number: int) -> tuple[ChunkLocation, ...]:
-        if number == 0:
-            return self._first_page
-        reply = await self._catalog.page(GetPage(self._session.id, self._name, number))
-        self._session.saw_commit(reply.commit_number)
-        return reply.chunks
-
-    async def into(self, sink: Sink, start: int, stop: int, *, progress: Progress | None) -> None:
+    async def into(self, sink: Sink, start: int, stop: int, *, progress: Progress | None = None) -> None:
         """Write the bytes from `start` to `stop` to `sink`, several chunks at a time.
 
-        Raises: ChecksumMismatch, ManifestDamaged, NodeUnreachable, and what the sink raises; then what the sink has
-        is of no use.
+        Raises: InvalidArgument (a range outside of the object), ChecksumMismatch, ManifestDamaged, NodeUnreachable,
+        and what the sink raises; then what the sink has is of no use.
         """
-        done = 0
-        gate = asyncio.Semaphore(self._settings.chunks_in_flight)
+        check_range(self.version.size, start, stop)
+        written = _Count(progress)
+        async with aclosing(self._manifest.slices(start, stop)) as slices:
+            if self.version.chunk_count == 1:  # the common small object: no tasks
+                async for piece in slices:
+                    await self._fetch(piece, sink, written)
+            else:
+                await self._fetch_all(slices, sink, written)
+
+    async def _fetch_all(self, slices: AsyncGenerator[Slice, None], sink: Sink, written: "_Count") -> None:
+        gate = asyncio.Semaphore(self._parallel)
 
         async def fetch(piece: Slice) -> None:
-            nonlocal done
-            at = piece.offset
-            async for frame in self._reader.frames(piece.location, piece.start, piece.stop):
-                await sink.write_at(at, frame)
-                at += len(frame)
-                done += len(frame)
-                if progress:
-                    progress(done)
+            await self._fetch(piece, sink, written)
             gate.release()
 
         async with one_error(), asyncio.TaskGroup() as group:
-            async for piece in self.slices(start, stop):
+            async for piece in slices:
                 await gate.acquire()
                 group.create_task(fetch(piece), name="get-chunk")
 
+    async def _fetch(self, piece: Slice, sink: Sink, written: "_Count") -> None:
+        at = piece.offset
+        async with aclosing(self._read(piece)) as frames:
+            async for frame in frames:
+                await sink.write_at(at, frame)
+                at += len(frame)
+                written.add(len(frame))
+
     async def frames(self, start: int, stop: int) -> AsyncGenerator[memoryview, None]:
-        """The bytes from `start` to `stop` in order; the next chunks are on their way while one is used. Who stops
-        early closes this (`contextlib.aclosing`), in the task that read from it."""
-        flying: deque[tuple[_Frames, asyncio.Task[None]]] = deque()
-        async with one_error(), asyncio.TaskGroup() as group:
-            try:
-                async for queue in self._ahead(self.slices(start, stop), flying, group):
-                    while (frame := await queue.get()) is not None:
+        """The bytes from `start` to `stop` in order; the next chunks are on their way while one is used. Who may stop
+        early closes this (`contextlib.aclosing`). Raises: as `into`."""
+        check_range(self.version.size, start, stop)
+        lanes: deque[FrameLane] = deque()
+        try:
+            async with aclosing(self._manifest.slices(start, stop)) as slices:
+                while await self._look_ahead(slices, lanes):
+                    while (frame := await lanes[0].take()) is not None:
                         yield frame
-            except GeneratorExit:  # which the group would call an error
-                for _, task in flying:
-                    task.cancel()
+                    lanes.popleft()
+        finally:
+            for lane in lanes:
+                await lane.abandon()
 
-    async def _ahead(
-        self,
-        slices: AsyncIterator[Slice],
-        flying: deque[tuple[_Frames, asyncio.Task[None]]],
-        group: asyncio.TaskGroup,
-    ) -> AsyncIterator[_Frames]:
-        """The frames of each slice, in order; `flying` are the one that was given last and those on their way."""
-        async for piece in slices:
-            queue = _Frames(_QUEUE_FRAMES)
-            flying.append((queue, group.create_task(self._fill(queue, piece), name="get-chunk")))
-            if len(flying) == self._settings.chunks_in_flight:
-                yield flying[0][0]
-                flying.popleft()
-        while flying:
-            yield flying[0][0]
-            flying.popleft()
+    async def _look_ahead(self, slices: AsyncGenerator[Slice, None], lanes: deque[FrameLane]) -> bool:
+        """Set as many chunks on their way as may travel. False if there are none left."""
+        while len(lanes) < self._parallel and (piece := await anext(slices, None)) is not None:
+            lanes.append(FrameLane(self._read(piece), spawn=self._spawn))
+        return bool(lanes)
 
-    async def _fill(self, queue: _Frames, piece: Slice) -> None:
-        async for frame in self._reader.frames(piece.location, piece.start, piece.stop):
-            await queue.put(frame)
-        await queue.put(None)
+    def _read(self, piece: Slice) -> AsyncGenerator[memoryview, None]:
+        return self._reader.frames(
+            piece.location, piece.start, piece.stop, relocate=lambda: self._manifest.relocate(piece)
+        )
+
+
+class _Count:
+    """I count bytes that are written."""
+
+    __slots__ = ("_progress", "_total")
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._total = 0
+
+    def add(self, count: int) -> None:
+        self._total += count
+        if self._progress:
+            self._progress(self._total)
 
 
 def check_range(size: int, start: int, stop: int | None) -> int:

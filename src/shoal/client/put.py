@@ -1,10 +1,10 @@
 """Storing an object: its chunks in parallel, large manifests in pages, then one commit that makes it visible.
 
-Until the commit nothing of it can be seen; a put that fails or is cancelled leaves the old version current.
+Until the commit nothing of it can be seen; a put that fails before it, or is cancelled, leaves the old version current.
 """
 
 import asyncio
-import hashlib
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,16 +13,15 @@ from shoal.base.errors import InvalidArgument
 from shoal.client.one_error import one_error
 from shoal.client.put_chunk import ChunkSpan, ChunkWriter
 from shoal.client.session import Session
-from shoal.client.settings import ClientSettings
-from shoal.core.chunking import check_cut
-from shoal.model.cluster import CHUNKS_PER_PUT_MAX, INLINE_CHUNKS_MAX, PAGE_CHUNKS_MAX
+from shoal.core.chunking import ManifestRoot, check_cut
+from shoal.core.names import ObjectName
+from shoal.model.cluster import INLINE_CHUNKS_MAX, PAGE_CHUNKS_MAX
 from shoal.model.messages.objects import ChunkUpload, Commit, Precondition, Stage
 from shoal.ports.catalog import Catalog
 from shoal.ports.transfer import Source
 
 Progress = Callable[[int], None]
-"""Called with the number of bytes that are durable so far."""
-
+"""Called with the number of bytes that are done so far: durable ones of a put, written ones of a get."""
 
 _NO_PRECONDITION = Precondition()
 
@@ -42,37 +41,47 @@ class ObjectPut:
     """I store one object: call `run` once."""
 
     def __init__(
-        self, env: Env, *, catalog: Catalog, writer: ChunkWriter, session: Session, settings: ClientSettings
+        self,
+        env: Env,
+        *,
+        catalog: Catalog,
+        writer: ChunkWriter,
+        session: Session,
+        chunk_bytes: int,
+        parallel: int,
+        progress: Progress | None,
     ) -> None:
-        self._env = env
+        """`parallel`: chunks that travel at a time."""
         self._catalog = catalog
         self._writer = writer
         self._session = session
-        self._settings = settings
+        self._chunk_bytes = chunk_bytes
+        self._parallel = parallel
+        self._progress = progress
         self._placement_key = _uuid4(env.secrets.token(16))
-        self._root = hashlib.sha256()
+        self._root = ManifestRoot()
         self._page: list[ChunkUpload] = []
         self._manifest = b""
         self._pages_staged = 0
         self._chunk_count = 0
         self._size = 0
 
-    async def run(self, bucket: str, key: str, source: Source, options: PutOptions, *, chunk_bytes: int) -> Commit:
+    async def run(self, target: ObjectName, source: Source, options: PutOptions) -> Commit:
         """Bring all bytes to their nodes and stage what does not fit into the commit, which is returned unsent.
 
-        Raises: InvalidArgument (cut into too many chunks, a source that changed), QuorumNotReached, and as the
+        Raises: InvalidArgument (cut into too many chunks, a source that changed), and as `ChunkWriter.put` and the
         catalog's `stage`.
         """
-        check_cut(source.size or 0, chunk_bytes)
-        await self._put_chunks(source, chunk_bytes, options.progress)
+        check_cut(source.size or 0, self._chunk_bytes)
+        await self._put_chunks(source)
         if self._manifest and self._page:
             await self._stage_page()
         return Commit(
             sequence=self._session.begin_sequence(),
-            bucket=bucket,
-            key=key,
+            bucket=target.bucket,
+            key=target.key,
             size=self._size,
-            chunk_bytes=chunk_bytes,
+            chunk_bytes=self._chunk_bytes,
             root=self._root.digest(),
             chunks=() if self._manifest else tuple(self._page),
             manifest=self._manifest,
@@ -84,43 +93,54 @@ class ObjectPut:
             metadata=options.metadata,
         )
 
-    async def _put_chunks(self, source: Source, chunk_bytes: int, progress: Progress | None) -> None:
-        """At most `chunks_in_flight` at a time, taken over in order."""
-        first = await source.available(0, chunk_bytes)
-        if source.size is not None and first == source.size <= chunk_bytes:
-            if first:  # the common small object: no tasks
-                await self._take(await self._chunk(source, ChunkSpan(0, 0, first)), progress)
-            return
-        async with one_error(), asyncio.TaskGroup() as group:
-            flying: list[asyncio.Task[ChunkUpload]] = []
-            index = 0
-            while length := await source.available(index * chunk_bytes, chunk_bytes):
-                if index == CHUNKS_PER_PUT_MAX:
-                    check_cut((index + 1) * chunk_bytes, chunk_bytes)
-                span = ChunkSpan(index, index * chunk_bytes, length)
-                flying.append(group.create_task(self._chunk(source, span), name=f"put-chunk-{index}"))
-                index += 1
-                if len(flying) == self._settings.chunks_in_flight:
-                    await self._take(await flying.pop(0), progress)
-                    source.release(self._size)
-                if length < chunk_bytes:
-                    break
-            for task in flying:
-                await self._take(await task, progress)
+    async def _put_chunks(self, source: Source) -> None:
+        if source.size is not None and source.size <= self._chunk_bytes:
+            span = await self._span(source, 0)
+            if span.length:  # the common small object: no tasks
+                await self._take(await self._put_chunk(source, span))
+        else:
+            async with one_error(), asyncio.TaskGroup() as group:
+                await self._put_in_parallel(source, group)
         if source.size is not None and self._size != source.size:
             raise InvalidArgument(f"the source had {source.size} bytes at first and {self._size} in the end")
 
-    async def _chunk(self, source: Source, span: ChunkSpan) -> ChunkUpload:
+    async def _put_in_parallel(self, source: Source, group: asyncio.TaskGroup) -> None:
+        """Some at a time, taken over in order."""
+        flying: deque[asyncio.Task[ChunkUpload]] = deque()
+        index = 0
+        while (span := await self._span(source, index)).length:
+            flying.append(group.create_task(self._put_chunk(source, span), name=f"put-chunk-{index}"))
+            index += 1
+            if len(flying) == self._parallel:
+                await self._take(await flying.popleft())
+                source.release(self._size)
+            if span.length < self._chunk_bytes:
+                break
+        while flying:
+            await self._take(await flying.popleft())
+            source.release(self._size)
+
+    async def _span(self, source: Source, index: int) -> ChunkSpan:
+        """The next chunk, as far as there are bytes for it; of length 0 behind the end."""
+        offset = index * self._chunk_bytes
+        length = await source.available(offset, self._chunk_bytes)
+        if source.size is None:
+            check_cut(offset + length, self._chunk_bytes)
+        elif offset + length > source.size:
+            raise InvalidArgument(f"the source had {source.size} bytes at first and has more now")
+        return ChunkSpan(index, offset, length)
+
+    async def _put_chunk(self, source: Source, span: ChunkSpan) -> ChunkUpload:
         return await self._writer.put(self._session, source, span, placement_key=self._placement_key)
 
-    async def _take(self, upload: ChunkUpload, progress: Progress | None) -> None:
+    async def _take(self, upload: ChunkUpload) -> None:
         """The next chunk, in order, is durable."""
-        self._root.update(upload.sha256 + upload.size.to_bytes(8, "big"))
+        self._root.add(upload.sha256, upload.size)
         self._page.append(upload)
         self._chunk_count += 1
         self._size += upload.size
-        if progress:
-            progress(self._size)
+        if self._progress:
+            self._progress(self._size)
         if self._chunk_count > INLINE_CHUNKS_MAX and not self._manifest:
             self._manifest = self._session.mint_chunk()
         if self._manifest and len(self._page) == PAGE_CHUNKS_MAX:

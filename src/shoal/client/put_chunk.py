@@ -1,14 +1,24 @@
 """One chunk on its way to its nodes: through its primary, under new placement numbers for each try.
 
 A try that failed, or whose outcome is unknown, leaves at most orphans: its placement numbers are never used again, so
-nothing that it left can be mistaken for what the next try stores.
+nothing that it left can be mistaken for what the next try stores. Primaries are tried in rounds, each at most once a
+round and without a pause; between rounds there is one, because what is wrong concerns more than one node.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from shoal.base.env import Env, StreamDigest
-from shoal.base.errors import CallerError, ChecksumMismatch, QuorumNotReached, TransientError
+from shoal.base.digests import Buffer, crc64, sha256
+from shoal.base.env import Cpu, Env
+from shoal.base.errors import (
+    CallerError,
+    ChecksumMismatch,
+    InvalidArgument,
+    OutcomeUnknown,
+    QuorumNotReached,
+    ShoalError,
+    TransientError,
+)
 from shoal.base.ids import CLIENT_PLACEMENT_MAX, ChunkId, Instant, NodeId, ReplicaId
 from shoal.base.units import KIB, SECOND
 from shoal.client.backoff import backoff_ns
@@ -19,17 +29,21 @@ from shoal.core import routes
 from shoal.core.placement.spread import SPARES, PlacementPlan
 from shoal.formats import wire
 from shoal.formats.errors import read_error
-from shoal.formats.grant import grant_text
 from shoal.formats.seal import SEAL_BYTES, Seal, pack_seal
-from shoal.model.cluster import COPIES_MAX
+from shoal.model.cluster import COPIES_MAX, NodeRecord
 from shoal.model.messages.objects import ChunkUpload
 from shoal.model.messages.replicas import PutReply
-from shoal.ports.link import NodeLink, Piece, Request, Stream
+from shoal.ports.link import NodeLink, Piece, Reply, Request, Stream
 from shoal.ports.log import Log
 from shoal.ports.transfer import Source
 
+PRIMARIES_MAX = 3
+"""Primaries that are tried in one round: each try sends the whole chunk."""
+
 _LEAST_RATE = 64 * KIB
 """Bytes per second below which a chunk's transfer is given up."""
+_WHOLE_BYTES_MAX = 64 * KIB
+"""Chunks up to this size are hashed on the spot and sent in one piece."""
 _REPLY_BYTES_MAX = 64 * KIB
 _NODES_PER_TRY_MAX = COPIES_MAX + SPARES
 
@@ -43,45 +57,79 @@ class ChunkSpan:
     length: int
 
 
-class _Tries:
-    """Which placement numbers are used up, and which primaries have failed."""
+class PlacementNumbers:
+    """I give out the placement numbers of one chunk, each once."""
 
-    __slots__ = ("_next_placement", "_primary", "avoided", "count", "has_fresh_hope")
+    __slots__ = ("_next",)
 
     def __init__(self) -> None:
-        self.avoided: dict[NodeId, None] = {}
-        self.count = 0
-        self.has_fresh_hope = False
-        """True if another primary may be tried at once, without waiting."""
-        self._next_placement = 1
-        self._primary: NodeId | None = None
+        self._next = 1
 
-    def begin(self, plan: PlacementPlan) -> int:
-        """The first placement number of the next try; the try may use one for each node of `plan`."""
-        first = self._next_placement
-        self._next_placement += len(plan.replicas) + len(plan.spares)
-        self._primary = plan.replicas[0].node_id
-        self.count += 1
+    def take(self, amount: int) -> int:
+        """The first of `amount` numbers in a row."""
+        first = self._next
+        self._next += amount
         return first
-
-    def failed(self, error: TransientError) -> None:
-        """The try, or the planning of it, ended with `error`."""
-        is_primary_new = self._primary is not None and self._primary not in self.avoided
-        if self._primary is not None and not isinstance(error, QuorumNotReached):
-            self.avoided[self._primary] = None
-        self.has_fresh_hope = is_primary_new and not isinstance(error, QuorumNotReached)
-        self._primary = None
 
     @property
     def are_used_up(self) -> bool:
         """No numbers are left for another try."""
-        return self._next_placement > CLIENT_PLACEMENT_MAX - _NODES_PER_TRY_MAX
+        return self._next > CLIENT_PLACEMENT_MAX - _NODES_PER_TRY_MAX + 1
+
+
+class _Payload:
+    """I am the bytes of one try, and know what they were once they are sent."""
+
+    def __init__(self, source: Source, span: ChunkSpan, *, piece_bytes: int) -> None:
+        self._source = source
+        self._span = span
+        self._piece_bytes = piece_bytes
+        self.seal: Seal | None = None
+        self.source_error: ShoalError | None = None
+        """What the source raised: no node can help it."""
+
+    async def body(self, cpu: Cpu) -> bytes | Stream:
+        """What is sent: the bytes and their seal. Raises: what the source raises."""
+        if self._span.length <= _WHOLE_BYTES_MAX:
+            frame = await self._source.read_at(self._span.offset, self._span.length)
+            self.seal = Seal(sha256(frame), crc64(frame))
+            return b"".join((frame, pack_seal(self.seal)))
+        return Stream(self._span.length + SEAL_BYTES, self._pieces(cpu))
+
+    async def _pieces(self, cpu: Cpu) -> AsyncIterator[Piece]:
+        digest = cpu.digest()
+        done = 0
+        while done < self._span.length:
+            frame = await self._read(self._span.offset + done, min(self._piece_bytes, self._span.length - done))
+            await digest.update(frame)
+            yield frame
+            done += len(frame)
+        self.seal = Seal(*await digest.finish())
+        yield pack_seal(self.seal)
+
+    async def _read(self, offset: int, length: int) -> Buffer:
+        try:
+            return await self._source.read_at(offset, length)
+        except ShoalError as exc:
+            self.source_error = exc
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """One chunk under way."""
+
+    session: Session
+    source: Source
+    span: ChunkSpan
+    chunk: ChunkId
+    numbers: PlacementNumbers
 
 
 class ChunkWriter:
     """I bring chunks of one client to their nodes until the quorum has them."""
 
-    def __init__(self, env: Env, link: NodeLink, view: ClusterView, settings: ClientSettings, log: Log) -> None:
+    def __init__(self, env: Env, *, link: NodeLink, view: ClusterView, settings: ClientSettings, log: Log) -> None:
         self._env = env
         self._link = link
         self._view = view
@@ -89,89 +137,89 @@ class ChunkWriter:
         self._log = log
 
     async def put(self, session: Session, source: Source, span: ChunkSpan, *, placement_key: str) -> ChunkUpload:
-        """Store one chunk. Raises: QuorumNotReached after trying for a while, CallerError, ChecksumMismatch if a
-        node stored other bytes than were sent."""
-        chunk = session.mint_chunk()
+        """Store one chunk.
+
+        Raises, after trying for a while: QuorumNotReached, NodeUnreachable, ChecksumMismatch (nodes stored other bytes
+        than were sent) and their like. At once: CallerError when every node refuses, StaleEpoch when the session is
+        over, and what the source raises.
+        """
+        upload = _Upload(session, source, span, session.mint_chunk(), PlacementNumbers())
         give_up = self._env.clock.now() + self._settings.patience_ns
-        tries = _Tries()
+        round_number = 0
         while True:
+            outcome = await self._round(upload, self._view.order(placement_key, span.index))
+            if isinstance(outcome, ChunkUpload):
+                return outcome
+            pause = backoff_ns(round_number, self._env.rng)
+            is_late = self._env.clock.now() + pause >= give_up
+            if isinstance(outcome, CallerError) or is_late or upload.numbers.are_used_up:
+                raise outcome
+            self._log.info("chunk_put_paused", chunk=upload.chunk.hex(), why=outcome.sentence, round=round_number)
+            self._view.ask_for_news()
+            await self._env.clock.sleep(pause)
+            round_number += 1
+
+    async def _round(self, upload: _Upload, order: Sequence[NodeRecord]) -> ChunkUpload | ShoalError:
+        """Try some primaries of `order`. Returns why the last one failed if none did it."""
+        avoided: dict[NodeId, None] = {}
+        while True:
+            upload.session.check_living()
             try:
-                plan = self._view.plan(placement_key, span.index, avoid=frozenset(tries.avoided))
-                first = tries.begin(plan)
-                return await self._try(session, source, span, chunk=chunk, plan=plan, first_placement=first)
-            except TransientError as exc:
-                tries.failed(exc)
-                pause = 0 if tries.has_fresh_hope else backoff_ns(tries.count, self._env.rng)
-                if self._env.clock.now() + pause >= give_up or tries.are_used_up:
-                    raise
-                self._log.info("chunk_put_retried", chunk=chunk.hex(), why=exc.sentence, tries=tries.count)
-            if pause:
-                await self._env.clock.sleep(pause)
-                await self._refresh()
+                plan = self._view.plan(order, avoid=avoided)
+            except QuorumNotReached as exc:
+                return exc
+            outcome = await self._try(upload, plan)
+            primary = plan.replicas[0]
+            if isinstance(outcome, ChunkUpload):
+                return outcome
+            avoided[primary.node_id] = None
+            self._log.info("chunk_put_failed", chunk=upload.chunk.hex(), node=primary.name, why=outcome.sentence)
+            if len(avoided) == min(PRIMARIES_MAX, len(order)) or upload.numbers.are_used_up:
+                return outcome
 
-    async def _refresh(self) -> None:
+    async def _try(self, upload: _Upload, plan: PlacementPlan) -> ChunkUpload | ShoalError:
+        """Returns what the primary, or the way to it, has to say. Raises: what the source raises."""
+        primary = plan.replicas[0]
+        first = upload.numbers.take(len(plan.replicas) + len(plan.spares))
+        replica = ReplicaId(upload.chunk, 0, first)
+        payload = _Payload(upload.source, upload.span, piece_bytes=self._settings.piece_bytes)
+        headers = {
+            routes.GRANT_HEADER: upload.session.put_grant,
+            routes.TARGETS_HEADER: _targets(plan, first),
+            routes.QUORUM_HEADER: str(self._view.quorum),
+        }
+        request = Request("PUT", routes.REPLICAS + replica.address, headers, await payload.body(self._env.cpu))
+        allowed = self._settings.transfer_deadline_ns + upload.span.length * SECOND // _LEAST_RATE
+        deadline = Instant(self._env.clock.now() + allowed)
         try:
-            await self._view.refresh()
+            reply = await self._link.call(primary.address, request, deadline=deadline, reply_bytes_max=_REPLY_BYTES_MAX)
         except TransientError as exc:
-            # The map that is known is still worth a try; the put's own patience ends it.
-            self._log.info("map_refresh_failed", why=exc.sentence)
+            if exc is payload.source_error:
+                raise
+            self._view.doubt(primary.node_id)
+            return exc
+        return _read_reply(reply, upload, payload.seal)
 
-    async def _try(
-        self,
-        session: Session,
-        source: Source,
-        span: ChunkSpan,
-        *,
-        chunk: ChunkId,
-        plan: PlacementPlan,
-        first_placement: int,
-    ) -> ChunkUpload:
-        replica = ReplicaId(chunk, 0, first_placement)
-        digest = self._env.cpu.digest()
-        pieces = self._pieces(source, span, digest)
-        request = Request(
-            "PUT",
-            routes.REPLICAS + replica.address,
-            {
-                routes.GRANT_HEADER: grant_text(session.put_grant),
-                routes.TARGETS_HEADER: _targets(plan, first_placement),
-                routes.QUORUM_HEADER: str(self._view.quorum),
-            },
-            Stream(span.length + SEAL_BYTES, pieces),
-        )
-        allowed = self._settings.transfer_deadline_ns + span.length * SECOND // _LEAST_RATE
-        reply = await self._link.call(
-            self._view.address_of(plan.replicas[0].node_id),
-            request,
-            deadline=Instant(self._env.clock.now() + allowed),
-            reply_bytes_max=_REPLY_BYTES_MAX,
-        )
-        body = reply.body if isinstance(reply.body, bytes) else b""
-        if reply.status != 201:
-            raise _put_error(reply.status, body)
+
+def _read_reply(reply: Reply, upload: _Upload, seal: Seal | None) -> ChunkUpload | ShoalError:
+    body = reply.body if isinstance(reply.body, bytes) else b""
+    if reply.status != 201:
+        return read_error(reply.status, body)
+    try:
         stored = wire.decode(body, PutReply)
-        sha256, crc64 = await digest.finish()
-        if (stored.size, stored.sha256, stored.crc64) != (span.length, sha256, crc64):
-            raise ChecksumMismatch("a node stored other bytes than were sent", replica=replica.address)
-        return ChunkUpload(
-            chunk=chunk,
-            size=span.length,
-            sha256=sha256,
-            crc64=crc64,
-            copies=0,
-            receipts=stored.receipts,
-            pending=stored.pending,
-        )
-
-    async def _pieces(self, source: Source, span: ChunkSpan, digest: StreamDigest) -> AsyncIterator[Piece]:
-        done = 0
-        while done < span.length:
-            length = min(self._settings.piece_bytes, span.length - done)
-            frame = await source.read_at(span.offset + done, length)
-            await digest.update(frame)
-            yield frame
-            done += length
-        yield pack_seal(Seal(*await digest.finish()))
+    except InvalidArgument as exc:
+        return OutcomeUnknown(f"a node's answer to a PUT cannot be read: {exc.sentence}")
+    if seal is None or (stored.size, stored.sha256, stored.crc64) != (upload.span.length, seal.sha256, seal.crc64):
+        return ChecksumMismatch("a node stored other bytes than were sent", chunk=upload.chunk.hex())
+    return ChunkUpload(
+        chunk=upload.chunk,
+        size=stored.size,
+        sha256=stored.sha256,
+        crc64=stored.crc64,
+        copies=0,
+        receipts=stored.receipts,
+        pending=stored.pending,
+    )
 
 
 def _targets(plan: PlacementPlan, first_placement: int) -> str:
@@ -181,11 +229,3 @@ def _targets(plan: PlacementPlan, first_placement: int) -> str:
     ]
     copies = len(plan.replicas)
     return f"{','.join(numbered[1:copies])};{','.join(numbered[copies:])}"
-
-
-def _put_error(status: int, body: bytes) -> Exception:
-    error = read_error(status, body)
-    if isinstance(error, CallerError | TransientError):
-        return error
-    # A node whose disk failed, or that broke an invariant: another node may do it.
-    return TransientError(error.sentence, **error.facts)

@@ -4,21 +4,47 @@ All calls may be sent again: reads change nothing, mutations carry a session and
 coordinator finds the first result, and a second session opened by accident ends by itself.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from shoal.base.env import Env
-from shoal.base.errors import DeadlineExceeded, NodeUnreachable, OutcomeUnknown, Throttled, TransientError
+from shoal.base.errors import (
+    DeadlineExceeded,
+    NodeUnreachable,
+    OutcomeUnknown,
+    ShoalError,
+    StaleEpoch,
+    Throttled,
+    TransientError,
+)
 from shoal.base.ids import Address, Instant
 from shoal.client.backoff import backoff_ns
 from shoal.client.settings import ClientSettings
 from shoal.core import control_call, routes
-from shoal.core.routes import Caller, Route
+from shoal.core.routes import Route
 from shoal.core.trust.signing import Credential
+from shoal.formats.errors import body_of, error_of
 from shoal.model.cluster import MapDelta
 from shoal.model.messages import objects, sessions, status
 from shoal.ports.link import NodeLink
 
-_RETRIED = (NodeUnreachable, OutcomeUnknown, DeadlineExceeded, Throttled)
+_SURELY_NOT_DONE = (NodeUnreachable, Throttled)
+_RETRIED = (*_SURELY_NOT_DONE, OutcomeUnknown, DeadlineExceeded)
+
+
+@dataclass(slots=True)
+class _Past:
+    """What became of the tries of a mutation so far."""
+
+    may_be_done: bool = False
+
+    def told(self, error: ShoalError) -> ShoalError:
+        """What an answer means after such a past: where a session is over, its results are gone as well."""
+        if self.may_be_done and isinstance(error, StaleEpoch):
+            return OutcomeUnknown(f"it may have been done, but nobody knows any more: {error.sentence}", **error.facts)
+        return error
 
 
 class RemoteCatalog:
@@ -38,83 +64,128 @@ class RemoteCatalog:
         self._coordinators = coordinators
         self._credential = credential
         self._settings = settings
+        self._preferred = 0
+        """Number of the coordinator that answered last."""
 
     async def _call(self, route: Route, message: object) -> Any:
-        """Try until there is an answer, or patience ends. Raises: NodeUnreachable or Throttled if the call was surely
-        not done, OutcomeUnknown if it would have changed something and may have been done."""
-        clock = self._env.clock
-        give_up = Instant(clock.now() + self._settings.patience_ns)
-        attempt, may_be_done = 0, False
-        while True:
-            address = self._coordinators[attempt % len(self._coordinators)]
-            try:
-                return await self._try(route, message, address=address, give_up=give_up)
-            except _RETRIED as exc:
-                may_be_done = may_be_done or isinstance(exc, OutcomeUnknown | DeadlineExceeded)
-                pause = backoff_ns(attempt, self._env.rng)
-                if clock.now() + pause >= give_up:
-                    raise self._given_up(exc, may_be_done=may_be_done and route.caller is Caller.WRITER) from exc
-            await clock.sleep(pause)
-            attempt += 1
+        """Raises: what the answer tells; when patience ended, Throttled or NodeUnreachable."""
+        return await self._ask(route, message, _Past())
 
-    async def _try(self, route: Route, message: object, *, address: Address, give_up: Instant) -> Any:
-        call = control_call.prepare(route, message, self._credential, clock=self._env.clock, secrets=self._env.secrets)
-        deadline = Instant(min(give_up, self._env.clock.now() + self._settings.control_deadline_ns))
+    async def _ask(self, route: Route, message: object, past: _Past) -> Any:
+        """The answer of whichever coordinator gives one."""
+        clock, count = self._env.clock, len(self._coordinators)
+        give_up = Instant(clock.now() + self._settings.patience_ns)
+        at, tries = self._preferred, 0
+        while True:
+            try:
+                answer = await self._try(route, message, self._coordinators[at], give_up=give_up)
+            except TransientError as exc:
+                if not isinstance(exc, _RETRIED) and type(exc) is not TransientError:
+                    raise
+                error = exc
+            else:
+                self._preferred = at
+                return answer
+            past.may_be_done = past.may_be_done or not isinstance(error, _SURELY_NOT_DONE)
+            at, tries = (at + 1) % count, tries + 1
+            pause = 0 if tries % count else backoff_ns(tries // count - 1, self._env.rng)
+            if clock.now() + pause >= give_up:
+                raise self._given_up(error) from error
+            await clock.sleep(pause)
+
+    async def _try(self, route: Route, message: object, address: Address, *, give_up: Instant) -> Any:
+        env = self._env
+        call = control_call.prepare(route, message, self._credential, clock=env.clock, secrets=env.secrets)
+        deadline = Instant(min(give_up, env.clock.now() + self._settings.control_deadline_ns))
         reply = await self._link.call(address, call.request, deadline=deadline, reply_bytes_max=route.reply_bytes_max)
         return control_call.read(call, reply)
 
-    def _given_up(self, last: TransientError, *, may_be_done: bool) -> TransientError:
-        where = ", ".join(self._coordinators)
-        if may_be_done:
-            return OutcomeUnknown(f"no coordinator answers at {where} any more; what it was asked may have been done")
+    def _given_up(self, last: TransientError) -> TransientError:
         if isinstance(last, Throttled):
             return last
+        where = ", ".join(self._coordinators)
         return NodeUnreachable(f"no coordinator answers at {where}; is the cluster up? (`shoal up` starts one)")
 
+    async def _mutate(self, route: Route, message: object, past: _Past) -> Any:
+        """Raises: as `_call`, but OutcomeUnknown where it may be done."""
+        try:
+            return await self._ask(route, message, past)
+        except StaleEpoch as exc:
+            raise past.told(exc) from exc
+        except (NodeUnreachable, Throttled) as exc:
+            if past.may_be_done:
+                raise OutcomeUnknown(f"it may have been done, but {exc.sentence}", **exc.facts) from exc
+            raise
+
+    # -- the directory
+
     async def map_since(self, map_version: int) -> MapDelta:
+        """See `Directory`."""
         delta: MapDelta = await self._call(routes.MAP, sessions.GetMap(map_version))
         return delta
 
     async def status(self) -> status.ClusterStatus:
+        """See `Directory`."""
         reply: status.ClusterStatus = await self._call(routes.STATUS, status.GetStatus())
         return reply
 
+    # -- the catalog
+
     async def open_session(self, message: sessions.OpenSession) -> sessions.SessionOpened:
+        """See `Catalog`."""
         reply: sessions.SessionOpened = await self._call(routes.OPEN_SESSION, message)
         return reply
 
     async def session_heartbeat(self, message: sessions.SessionHeartbeat) -> sessions.SessionAlive:
+        """See `Catalog`."""
         reply: sessions.SessionAlive = await self._call(routes.SESSION_HEARTBEAT, message)
         return reply
 
     async def close_session(self, message: sessions.CloseSession) -> sessions.SessionClosed:
+        """See `Catalog`."""
         reply: sessions.SessionClosed = await self._call(routes.CLOSE_SESSION, message)
         return reply
 
     async def stage(self, message: objects.Stage) -> objects.Staged:
+        """See `Catalog`."""
         reply: objects.Staged = await self._call(routes.STAGE, message)
         return reply
 
     async def page(self, message: objects.GetPage) -> objects.Page:
+        """See `Catalog`."""
         reply: objects.Page = await self._call(routes.PAGE, message)
         return reply
 
     async def commit(self, message: objects.CommitBatch) -> objects.CommitReply:
-        reply: objects.CommitReply = await self._call(routes.COMMIT, message)
-        return reply
+        """See `Catalog`."""
+        past = _Past()
+        reply: objects.CommitReply = await self._mutate(routes.COMMIT, message, past)
+        if not past.may_be_done:
+            return reply
+        return replace(reply, outcomes=tuple(_judged(outcome, past) for outcome in reply.outcomes))
 
     async def lookup(self, message: objects.LookupBatch) -> objects.LookupReply:
+        """See `Catalog`."""
         reply: objects.LookupReply = await self._call(routes.LOOKUP, message)
         return reply
 
     async def delete(self, message: objects.Delete) -> objects.Deleted:
-        reply: objects.Deleted = await self._call(routes.DELETE, message)
+        """See `Catalog`."""
+        reply: objects.Deleted = await self._mutate(routes.DELETE, message, _Past())
         return reply
 
     async def list_objects(self, message: objects.ListObjects) -> objects.ObjectList:
+        """See `Catalog`."""
         reply: objects.ObjectList = await self._call(routes.LIST, message)
         return reply
 
     async def versions(self, message: objects.ListVersions) -> objects.VersionList:
+        """See `Catalog`."""
         reply: objects.VersionList = await self._call(routes.VERSIONS, message)
         return reply
+
+
+def _judged(outcome: objects.VersionOutcome, past: _Past) -> objects.VersionOutcome:
+    if outcome.error is None:
+        return outcome
+    return objects.VersionOutcome(error=body_of(past.told(error_of(outcome.error))))

@@ -1,42 +1,69 @@
-"""The client's session: its right to write, its numbers, and what protects its reads.
+"""One session of a client: its right to write, its numbers, and what protects its reads.
 
-A session is opened with the first operation, kept by heartbeats, replaced every hour, and ends with its last
-operation. Chunk ids, placement numbers and sequence numbers are minted here and never twice.
+Chunk ids and sequence numbers are minted here and never twice.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-from shoal.base.env import Env
-from shoal.base.errors import StaleEpoch, TransientError
-from shoal.base.ids import ChunkId, Instant, SessionId, mint_chunk_id
-from shoal.client.cluster_view import ClusterView
+from shoal.base.env import Clock
+from shoal.base.errors import StaleEpoch
+from shoal.base.ids import ChunkId, Instant, SessionId, WallNs, mint_chunk_id
+from shoal.client.background import Spawn
 from shoal.client.session_calls import SessionCalls
-from shoal.model.messages.sessions import CloseSession, OpenSession, SessionHeartbeat, SessionOpened
+from shoal.formats.grant import grant_text
+from shoal.model.messages.sessions import SessionAlive, SessionOpened
 from shoal.ports.catalog import Catalog
-from shoal.ports.log import Log
-
-_HEARTBEATS_PER_TTL = 4
 
 
 class Session:
-    """One opened session. `active` operations keep it alive after it was replaced."""
+    """I am one opened session. `active` operations keep me alive after I was replaced."""
 
-    def __init__(self, opened: SessionOpened, now: Instant, catalog: Catalog) -> None:
+    def __init__(self, opened: SessionOpened, *, clock: Clock, catalog: Catalog, spawn: Spawn) -> None:
         self.id: SessionId = opened.session
-        self.calls = SessionCalls(catalog, self)
-        self.put_grant = opened.put_grant
+        self.calls = SessionCalls(catalog, session=self.id, saw_commit=self.saw_commit, spawn=spawn)
         self.ttl_ns = opened.ttl_ns
-        self.opened_at = now
+        self.opened_at = clock.now()
         self.newest_commit = opened.commit_number
         self.active = 0
         self.is_lost = False
+        """Its life is over, or its owner's: nothing more can be written under it."""
+        self.put_grant = ""
+        """As it stands in a header; empty if the access key may not write."""
+        self._clock = clock
+        self._heard_at = self.moment()
         self._next_chunk = 0
         self._next_sequence = 1
         self._open_sequences: dict[int, None] = {}
         self._open_lookups: dict[int, int] = {}
         self._next_lookup = 0
+        self._take_grant(opened.put_grant)
+
+    def _take_grant(self, grant: bytes) -> None:
+        self.put_grant = grant_text(grant)
+
+    # -- its life
+
+    def moment(self) -> tuple[Instant, WallNs]:
+        """Now, on both clocks."""
+        return self._clock.now(), self._clock.wall()
+
+    def renewed(self, alive: SessionAlive, *, asked_at: tuple[Instant, WallNs]) -> None:
+        """A heartbeat was answered that was sent at this moment or later."""
+        self._heard_at = asked_at
+        self._take_grant(alive.put_grant)
+        self.saw_commit(alive.commit_number)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Not heard of for its time to live, so perhaps dead. Wall time counts too: it goes on while a machine
+        sleeps."""
+        (now, wall), (heard_now, heard_wall) = self.moment(), self._heard_at
+        return max(now - heard_now, wall - heard_wall) >= self.ttl_ns
+
+    def check_living(self) -> None:
+        """Raises: StaleEpoch if what is sent now could never be committed."""
+        if self.is_lost:
+            raise StaleEpoch("the session is over; send the data again", session=self.id)
+
+    # -- its numbers
 
     def mint_chunk(self) -> ChunkId:
         """A chunk id (or manifest id) that nobody ever had."""
@@ -59,13 +86,16 @@ class Session:
         """All operations with a lower number are over."""
         return next(iter(self._open_sequences), self._next_sequence)
 
+    # -- its reads
+
     def begin_lookup(self) -> int:
-        """From before a lookup is sent until its answer is used, nothing that it may name is removed."""
+        """From before a lookup is sent until `end_lookup`, nothing that its answer may name is removed."""
         self._next_lookup += 1
         self._open_lookups[self._next_lookup] = self.newest_commit
         return self._next_lookup
 
     def end_lookup(self, lookup: int) -> None:
+        """The answer is not needed any more."""
         self._open_lookups.pop(lookup, None)
 
     @property
@@ -76,92 +106,3 @@ class Session:
     def saw_commit(self, number: int) -> None:
         """An answer carried this commit number."""
         self.newest_commit = max(self.newest_commit, number)
-
-
-class SessionKeeper:
-    """I give each operation a living session and end those that nobody uses."""
-
-    def __init__(self, env: Env, catalog: Catalog, view: ClusterView, *, rotate_ns: int, log: Log) -> None:
-        self._env = env
-        self._catalog = catalog
-        self._view = view
-        self._rotate_ns = rotate_ns
-        self._log = log
-        self._current: Session | None = None
-        self._retired: list[Session] = []
-        self._opening = asyncio.Lock()
-
-    @asynccontextmanager
-    async def operation(self) -> AsyncIterator[Session]:
-        """A session for the time of one operation. Raises: as `Catalog.open_session`."""
-        session = await self._living()
-        session.active += 1
-        try:
-            yield session
-        except StaleEpoch:
-            session.is_lost = True
-            raise
-        finally:
-            session.active -= 1
-
-    async def _living(self) -> Session:
-        async with self._opening:
-            session = self._current
-            if session and not session.is_lost and self._env.clock.now() - session.opened_at < self._rotate_ns:
-                return session
-            opened = await self._catalog.open_session(OpenSession(self._view.version))
-            self._view.follow(opened.delta)
-            if session:  # only now: it was the current one until here, and is retired once, however often this fails
-                self._retired.append(session)
-            self._current = Session(opened, self._env.clock.now(), self._catalog)
-            return self._current
-
-    async def run(self) -> None:
-        """Heartbeats until cancelled."""
-        while True:
-            ttl_ns = self._current.ttl_ns if self._current else 4_000_000_000
-            await self._env.clock.sleep(ttl_ns // _HEARTBEATS_PER_TTL)
-            await self.step()
-
-    async def step(self) -> None:
-        """One round: every session that lives is renewed, every retired one without operations is closed."""
-        for session in [*self._retired, *([self._current] if self._current else [])]:
-            if session is not self._current and not session.active:
-                self._retired.remove(session)
-                await self._close(session)
-            elif not session.is_lost:
-                await self._renew(session)
-
-    async def _renew(self, session: Session) -> None:
-        message = SessionHeartbeat(
-            session=session.id,
-            oldest_lookup=session.oldest_lookup,
-            map_version=self._view.version,
-            done_below=session.done_below,
-        )
-        try:
-            alive = await self._catalog.session_heartbeat(message)
-        except StaleEpoch:
-            session.is_lost = True
-            self._log.warning("session_lost", session=session.id)
-        except TransientError as exc:
-            self._log.warning("session_heartbeat_failed", session=session.id, why=exc.sentence)
-        else:
-            session.put_grant = alive.put_grant
-            session.saw_commit(alive.commit_number)
-            self._view.follow(alive.delta)
-
-    async def _close(self, session: Session) -> None:
-        try:
-            await self._catalog.close_session(CloseSession(session.id))
-        except TransientError as exc:
-            # It ends by itself when its lease runs out.
-            self._log.debug("session_left_open", session=session.id, why=exc.sentence)
-
-    async def close(self) -> None:
-        """End all sessions now."""
-        sessions = [*self._retired, *([self._current] if self._current else [])]
-        self._retired, self._current = [], None
-        for session in sessions:
-            if not session.is_lost:
-                await self._close(session)

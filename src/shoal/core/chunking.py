@@ -50,12 +50,29 @@ def check_cut(size: int, chunk_bytes: int) -> None:
         )
 
 
+class ManifestRoot:
+    """I compute the root of a manifest as its chunks come: SHA-256 over the ordered digests and sizes (u64,
+    big-endian). Two manifests with one root have the same bytes, cut in the same places."""
+
+    __slots__ = ("_hash",)
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, sha256: bytes, size: int) -> None:
+        """The next chunk."""
+        self._hash.update(sha256 + size.to_bytes(8, "big"))
+
+    def digest(self) -> bytes:
+        """The root of the chunks so far; of none, the SHA-256 of nothing."""
+        return self._hash.digest()
+
+
 def manifest_root(chunks: Iterable[ChunkRef]) -> bytes:
-    """SHA-256 over the ordered digests and sizes (u64, big-endian): two manifests with one root have the same bytes,
-    cut in the same places. The root of no chunks is the SHA-256 of nothing."""
-    root = hashlib.sha256()
+    """The `ManifestRoot` of these chunks."""
+    root = ManifestRoot()
     for chunk in chunks:
-        root.update(chunk.sha256 + chunk.size.to_bytes(8, "big"))
+        root.add(chunk.sha256, chunk.size)
     return root.digest()
 
 

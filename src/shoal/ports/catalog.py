@@ -1,5 +1,5 @@
 """Which manifest is current, and who is in the cluster: what a client asks of a coordinator, or, in peer mode, of its
-peers. Times out and retries inside; what is raised is final for the call."""
+peers. Tries again inside: what is raised is final for the call."""
 
 from typing import Protocol
 
@@ -8,9 +8,11 @@ from shoal.model.messages import objects, sessions, status
 
 
 class Directory(Protocol):
-    """Who is in the cluster."""
+    """Who is in the cluster. Raises, all: AccessDenied; Throttled or NodeUnreachable when nobody answered in time."""
 
-    async def map_since(self, map_version: int) -> MapDelta: ...
+    async def map_since(self, map_version: int) -> MapDelta:
+        """What changed since that version; all of it since 0."""
+        ...
 
     async def status(self) -> status.ClusterStatus: ...
 
@@ -18,8 +20,9 @@ class Directory(Protocol):
 class Catalog(Protocol):
     """What exists. Mutating calls carry session and sequence number: sending one again finds the first result.
 
-    Raises, all: AccessDenied; StaleEpoch when the session is dead; QuorumNotReached, Throttled, DeadlineExceeded or
-    NodeUnreachable when no coordinator answered in time, after trying for a while.
+    Raises, all: AccessDenied; StaleEpoch when the session is dead; Throttled or NodeUnreachable when nobody answered in
+    time, after trying for a while. After these nothing was done: where a change may have been done, `commit` and
+    `delete` raise (or tell in their outcomes) OutcomeUnknown instead.
     """
 
     async def open_session(self, message: sessions.OpenSession) -> sessions.SessionOpened: ...
@@ -28,16 +31,30 @@ class Catalog(Protocol):
 
     async def close_session(self, message: sessions.CloseSession) -> sessions.SessionClosed: ...
 
-    async def stage(self, message: objects.Stage) -> objects.Staged: ...
+    async def stage(self, message: objects.Stage) -> objects.Staged:
+        """Raises: also InvalidArgument, QuorumNotReached, AlreadyExists."""
+        ...
 
-    async def page(self, message: objects.GetPage) -> objects.Page: ...
+    async def page(self, message: objects.GetPage) -> objects.Page:
+        """Raises: also NotFound, InvalidArgument, ManifestDamaged."""
+        ...
 
-    async def commit(self, message: objects.CommitBatch) -> objects.CommitReply: ...
+    async def commit(self, message: objects.CommitBatch) -> objects.CommitReply:
+        """Each commit has an outcome of its own: a version, or an error like PreconditionFailed."""
+        ...
 
-    async def lookup(self, message: objects.LookupBatch) -> objects.LookupReply: ...
+    async def lookup(self, message: objects.LookupBatch) -> objects.LookupReply:
+        """Each name has an answer of its own: a version, or an error like NotFound."""
+        ...
 
-    async def delete(self, message: objects.Delete) -> objects.Deleted: ...
+    async def delete(self, message: objects.Delete) -> objects.Deleted:
+        """Raises: also NotFound, PreconditionFailed, InvalidArgument."""
+        ...
 
-    async def list_objects(self, message: objects.ListObjects) -> objects.ObjectList: ...
+    async def list_objects(self, message: objects.ListObjects) -> objects.ObjectList:
+        """Raises: also NotFound, InvalidArgument."""
+        ...
 
-    async def versions(self, message: objects.ListVersions) -> objects.VersionList: ...
+    async def versions(self, message: objects.ListVersions) -> objects.VersionList:
+        """Raises: also NotFound, InvalidArgument."""
+        ...

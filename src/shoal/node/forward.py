@@ -1,7 +1,7 @@
 """One forward: a replica on its way from its primary to another node, as the bytes arrive or from the stored ones."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from shoal.base.env import Env
@@ -50,7 +50,7 @@ class Forwarder:
         *,
         node: NodeId,
         keys: ClusterKeys,
-        address_of: Callable[[NodeId], Address],
+        address_of: Callable[[NodeId], Awaitable[Address]],
         deadline_ns: int,
     ) -> None:
         self._env = env
@@ -97,7 +97,7 @@ class Forwarder:
         headers = {routes.GRANT_HEADER: copy.grant, routes.PRIMARY_HEADER: self._node}
         length = len(body) if isinstance(body, bytes) else body.length
         return await self._link.call(
-            self._address_of(copy.node),
+            await self._address_of(copy.node),
             Request("PUT", routes.REPLICAS + copy.replica.address, headers, body),
             deadline=Instant(self._env.clock.now() + self._deadline_ns + length * SECOND // rate),
             reply_bytes_max=_REPLY_BYTES_MAX,

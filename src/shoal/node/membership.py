@@ -26,6 +26,9 @@ from shoal.node.verify import verify_replica
 from shoal.ports.chunk_store import ChunkStore, StoreUsage
 from shoal.ports.log import Log
 
+LEARN_NS = 2 * SECOND
+"""How long a forward waits for the map to name its target."""
+
 HURRY_GAP_NS = 100 * MILLISECOND
 """The least time between two heartbeats, so that nobody can make a node flood its coordinator."""
 _JITTER = 0.1
@@ -58,17 +61,22 @@ class Membership:
         self._wake = asyncio.Event()
         self._address = Address("")
         self._addresses: dict[NodeId, Address] = {}
+        self._next_answer = asyncio.Event()
         self._is_map_doubtful = False
         self._is_failed = False
         self.map = ClusterMap(identity.current.cluster_id, 0, ClusterSettings(), ())
 
-    def address_of(self, node: NodeId) -> Address:
-        """Where a node listens. Raises: NotFound if the map that is known here does not have it."""
-        address = self._addresses.get(node)
-        if address is None:
+    async def address_of(self, node: NodeId) -> Address:
+        """Where a node listens. A client may know a younger map than this node: one that is not known here is asked
+        for with a heartbeat at once. Raises: NotFound if the next answer does not bring it, or does not come."""
+        if node not in self._addresses:
             self.hurry()
+            with suppress(TimeoutError):  # told below: the node is still not known
+                async with asyncio.timeout(LEARN_NS / SECOND):
+                    await self._next_answer.wait()
+        if node not in self._addresses:
             raise NotFound("the target is not in this node's map yet", node=node)
-        return address
+        return self._addresses[node]
 
     def hurry(self) -> None:
         """Send the next heartbeat as soon as may be: there is something to learn, or to tell."""
@@ -156,6 +164,8 @@ class Membership:
         self._announcements.settle(reports, reply.verdicts, self._env.clock.now())
         self._told_damaged.update(dict.fromkeys(damaged))
         self._follow(reply.delta)
+        self._next_answer.set()
+        self._next_answer = asyncio.Event()
         await self._note_seen(reply.incarnation, reply.commit_number)
         return len(damaged) == REPORTS_MAX or self._announcements.has_due(self._env.clock.now())
 

@@ -1,7 +1,7 @@
 """One forward: what it sends, what it believes, how long it waits, and what it leaves open."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random
 
 import pytest
@@ -75,14 +75,18 @@ class Peer:
         return self.answer
 
 
-def forwarder(lab: NodeLab, *, address_of: Callable[[NodeId], Address] | None = None) -> Forwarder:
+async def known(node: NodeId) -> Address:
+    return Address("target:9201")
+
+
+def forwarder(lab: NodeLab, *, address_of: Callable[[NodeId], Awaitable[Address]] | None = None) -> Forwarder:
     env = sim_env(SimDisk(Random(1)), Random(1), clock=lab.clock)
     return Forwarder(
         env,
         SimLink(lab.network, "primary", lab.clock),
         node=PRIMARY,
         keys=KEYS,
-        address_of=address_of or (lambda node: Address("target:9201")),
+        address_of=address_of or known,
         deadline_ns=DEADLINE_NS,
     )
 
@@ -215,7 +219,7 @@ def test_whatever_is_wrong_at_the_target_is_a_target_that_failed(error: ShoalErr
 
 
 def test_a_node_that_is_not_in_the_map_is_not_called_and_nothing_stays_open() -> None:
-    def unknown(node: NodeId) -> Address:
+    async def unknown(node: NodeId) -> Address:
         raise NotFound("not in the map")
 
     async def main(lab: NodeLab) -> None:

@@ -28,7 +28,7 @@ _ERRORS = {int(code): kind for kind, code in EXIT_CODES.items()}
 """What a child that refused to start would have raised."""
 
 Command = Callable[[], Sequence[str]]
-"""The arguments after `shoal`, made anew for each start."""
+"""The arguments of the program, made anew for each start."""
 
 
 def _set() -> asyncio.Event:
@@ -60,8 +60,9 @@ class Child:
 class Supervisor:
     """I keep children running, until `stop` or until the tasks are cancelled."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, *, program: Sequence[str] = (sys.executable, "-m", "shoal")) -> None:
         self._log = log
+        self._program = program
         self._keepers: list[asyncio.Task[None]] = []
         self.children: dict[str, Child] = {}
 
@@ -125,7 +126,7 @@ class Supervisor:
         read_end, write_end = os.pipe()
         child.gone.clear()
         try:
-            process = await _spawn(child.command(), read_end)
+            process = await _spawn([*self._program, *child.command()], read_end)
             child.pid, child.starts = process.pid, child.starts + 1
             if not child.may_run.is_set():
                 process.kill()  # `kill` came before there was anything to kill
@@ -152,9 +153,6 @@ def _is_hopeless(child: Child) -> bool:
 async def _spawn(arguments: Sequence[str], read_end: int) -> asyncio.subprocess.Process:
     try:
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "shoal",
             *arguments,
             stdin=DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -1,0 +1,120 @@
+"""A node as a process has it: its directory is its own, and what it is stays."""
+
+import asyncio
+import struct
+import threading
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from shoal.base.digests import crc64
+from shoal.base.errors import AccessDenied, AlreadyExists, FormatUnknown, InvalidArgument
+from shoal.base.ids import Address
+from shoal.base.units import MIB
+from shoal.node.identity import IDENTITY_PATH
+from shoal.node.settings import NodeSettings
+from shoal.store.settings import StoreSettings
+from shoal.wiring import sole_use
+from shoal.wiring.cluster_files import JoinFile
+from shoal.wiring.node import NodeProcess, running_node
+from support.engines import QuietLog
+
+ANY = Address("127.0.0.1:0")
+JOIN, OTHER = JoinFile("cluster-a", "00" * 32), JoinFile("cluster-b", "11" * 32)
+SMALL = StoreSettings(segment_bytes_min=4 * MIB, reserve_bytes_min=0, fan_out=2)
+NOBODY = NodeSettings(coordinator=Address("127.0.0.1:1"))
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sole_use, "PATIENCE_NS", 0)
+
+
+def process_in(directory: Path, *, join: JoinFile = JOIN, listen: Address = ANY, volatile: bool = False) -> NodeProcess:
+    return NodeProcess(directory, listen, join, NOBODY, store=SMALL, is_volatile=volatile)
+
+
+def own_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("shoal")]
+
+
+@pytest.mark.parametrize("volatile", [False, True])
+async def test_a_node_keeps_its_identity(tmp_path: Path, volatile: bool) -> None:
+    async with running_node(process_in(tmp_path, volatile=volatile), QuietLog()) as running:
+        first, address = running.node.node_id, running.address
+        assert address != ANY
+    async with running_node(process_in(tmp_path, listen=address, volatile=volatile), QuietLog()) as running:
+        assert (running.node.node_id, running.address) == (first, address)
+    async with running_node(process_in(tmp_path / "other"), QuietLog()) as running:
+        assert running.node.node_id != first
+    assert own_threads() == []
+
+
+async def test_a_second_process_on_one_directory_is_refused(tmp_path: Path) -> None:
+    async with running_node(process_in(tmp_path), QuietLog()):
+        with pytest.raises(AlreadyExists, match=f"another process uses {tmp_path}"):
+            await running_node(process_in(tmp_path), QuietLog()).__aenter__()
+
+
+async def test_a_directory_of_another_cluster_is_refused_and_left_alone(tmp_path: Path) -> None:
+    async with running_node(process_in(tmp_path), QuietLog()) as running:
+        first = running.node.node_id
+    with pytest.raises(AccessDenied, match="cluster-a, not cluster-b"):
+        await running_node(process_in(tmp_path, join=OTHER), QuietLog()).__aenter__()
+    async with running_node(process_in(tmp_path), QuietLog()) as running:
+        assert running.node.node_id == first
+    assert own_threads() == []
+
+
+async def test_a_directory_of_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
+    async with running_node(process_in(tmp_path), QuietLog()):
+        pass
+    identity = tmp_path / IDENTITY_PATH
+    body = bytearray(identity.read_bytes()[:-8])
+    struct.pack_into(">I", body, 8, 2)
+    newer = bytes(body) + crc64(body).to_bytes(8, "big")
+    identity.write_bytes(newer)
+    with pytest.raises(FormatUnknown, match="upgrade Shoal"):
+        await running_node(process_in(tmp_path), QuietLog()).__aenter__()
+    assert identity.read_bytes() == newer
+    assert own_threads() == []
+
+
+async def test_a_taken_port_leaves_the_directory_free(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(running_node(process_in(tmp_path / "a"), QuietLog()))
+        with pytest.raises(AlreadyExists, match="is already in use"):
+            await running_node(process_in(tmp_path / "b", listen=first.address), QuietLog()).__aenter__()
+        async with running_node(process_in(tmp_path / "b"), QuietLog()) as second:
+            assert second.address != first.address
+    assert own_threads() == []
+
+
+async def test_a_secret_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="secret"):
+        await running_node(process_in(tmp_path, join=JoinFile("cluster-a", "zz")), QuietLog()).__aenter__()
+    assert own_threads() == []
+
+
+async def test_it_says_where_others_reach_it(tmp_path: Path) -> None:
+    process = NodeProcess(tmp_path, ANY, JOIN, NOBODY, store=SMALL, advertise=Address("example.org:9201"))
+    async with running_node(process, QuietLog()) as running:
+        assert running.address == "example.org:9201"
+
+
+async def test_a_cancelled_one_is_closed(tmp_path: Path) -> None:
+    log, waiting = QuietLog(), asyncio.Event()
+
+    async def serve() -> None:
+        async with running_node(process_in(tmp_path), log) as running:
+            waiting.set()
+            await running.node.run(running.address)
+
+    task = asyncio.create_task(serve())
+    await waiting.wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert own_threads() == []

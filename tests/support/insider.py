@@ -21,6 +21,7 @@ from shoal.formats import wire
 from shoal.formats.errors import error_of
 from shoal.formats.grant import Grant, GrantKind, grant_text, seal_grant
 from shoal.formats.seal import Seal, pack_seal
+from shoal.model.cluster import NodeRecord
 from shoal.model.messages.objects import ListObjects, ListVersions, ObjectList
 from shoal.model.messages.replicas import PutReply
 from shoal.model.messages.sessions import CloseSession, OpenSession, SessionOpened
@@ -99,6 +100,11 @@ class Insider:
         versions = [self.call(routes.VERSIONS, ListVersions(bucket="default", key=it.key)) for it in listed.objects]
         members = [replace(node, free_sixteenths=0) for node in status.map.nodes]
         return (status.objects, status.chunks, members, listed.objects, versions)
+
+    def members(self) -> tuple[NodeRecord, ...]:
+        """The nodes of the cluster, by name."""
+        status: ClusterStatus = self.call(routes.STATUS, GetStatus())
+        return status.map.nodes
 
     # -- data calls
 

@@ -59,6 +59,15 @@ def _store_without(kind: OperationKind, below: str) -> OpenStore:
     return open_store
 
 
+async def _open_and_lose_a_replica(
+    env: Env, settings: StoreSettings, /, *, node_id: NodeId, store_uuid: bytes, log: Log
+) -> ChunkStore:
+    store = await open_disk_store(env, settings, node_id=node_id, store_uuid=store_uuid, log=log)
+    for replica in store.replicas(after=None, limit=1):
+        await store.delete(replica)
+    return store
+
+
 async def _open_unsynced_engine(env: Env, disk: SimDisk, /, *, name: str, log: Log) -> SqliteEngine:
     disk.fail(FaultKind.SYNC_LIE, _unsynced(OperationKind.SYNC, name), times=None)
     return await open_sim_engine(env, disk, name=name, log=log)
@@ -102,6 +111,11 @@ PLANTED_BUGS = (
         "the names of chunk files are not synced",
         "is good",
         Hands(open_store=_store_without(OperationKind.SYNC_DIR, f"{FILES}/")),
+    ),
+    PlantedBug(
+        "a node loses a replica at its start",
+        "is confirmed on",
+        Hands(open_store=_open_and_lose_a_replica),
     ),
     PlantedBug(
         "the catalog is not synced",

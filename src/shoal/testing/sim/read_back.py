@@ -10,7 +10,7 @@ from shoal.core.catalog import rows
 from shoal.core.catalog.promotion import counts_as_live
 from shoal.core.placement.spread import write_quorum
 from shoal.formats import keys
-from shoal.model.catalog import ChunkRow, Placement, PlacementState
+from shoal.model.catalog import ChunkRow, PlacementState
 from shoal.model.cluster import COPIES_AUTO_MAX
 from shoal.ports.engine import Snapshot
 from shoal.testing.sim.chronicle import Chronicle
@@ -64,7 +64,9 @@ async def check_replicas(cluster: SimCluster) -> int:
     for chunk, row in live:
         confirmed = [each for each in row.placements if each.state is PlacementState.CONFIRMED]
         for placement in confirmed:
-            await _check_replica(cluster, chunk, row, placement)
+            await _check_replica(
+                cluster, row, ReplicaId(chunk, placement.shard, placement.placement), node=placement.node
+            )
         if len({each.node for each in confirmed}) < quorum:
             raise ReplicaLost(f"chunk {chunk.hex()} has {len(confirmed)} confirmed replicas, and needs {quorum}")
     return len(live)
@@ -77,9 +79,8 @@ def _live_chunks(snapshot: Snapshot) -> list[tuple[ChunkId, ChunkRow]]:
     return [(chunk, row) for chunk, row in found if counts_as_live(snapshot, row)]
 
 
-async def _check_replica(cluster: SimCluster, chunk: ChunkId, row: ChunkRow, placement: Placement) -> None:
-    replica = ReplicaId(chunk, placement.shard, placement.placement)
-    host = cluster.identities[NodeId(placement.node)]
+async def _check_replica(cluster: SimCluster, row: ChunkRow, replica: ReplicaId, *, node: NodeId) -> None:
+    host = cluster.identities[node]
     try:
         reader = await cluster.stores[host].open(replica)
     except ShoalError as exc:

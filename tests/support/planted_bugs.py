@@ -62,8 +62,10 @@ def _store_without(kind: OperationKind, below: str) -> OpenStore:
 async def _open_and_lose_a_replica(
     env: Env, settings: StoreSettings, /, *, node_id: NodeId, store_uuid: bytes, log: Log
 ) -> ChunkStore:
+    """Always the first placement of its chunk: another is left to readers."""
     store = await open_disk_store(env, settings, node_id=node_id, store_uuid=store_uuid, log=log)
-    for replica in store.replicas(after=None, limit=1):
+    held = store.replicas(after=None, limit=1000)
+    for replica in [replica for replica in held if replica.placement == 1][:1]:
         await store.delete(replica)
     return store
 

@@ -1,6 +1,7 @@
 """The catalog against a model of dicts: what is visible, what a retry finds, and what is still referred to."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,9 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from shoal.base.errors import NotFound, PreconditionFailed, StaleEpoch
+from shoal.base.errors import AlreadyExists, NotFound, PreconditionFailed, StaleEpoch
 from shoal.base.ids import ChunkId, SessionId, VersionId
 from shoal.core.catalog import rows
+from shoal.core.catalog.bucket_listing import list_buckets
 from shoal.core.catalog.cluster_map import scan_all
 from shoal.core.catalog.listing import list_objects
 from shoal.core.catalog.lookup import find_version
@@ -20,15 +22,20 @@ from shoal.core.catalog.promotion import PromotionStep, promote_chunks
 from shoal.core.catalog.results import forget_results
 from shoal.core.catalog.session_cleanup import condemn_staged, drop_results, next_manifest, remove_session
 from shoal.core.catalog.sessions import declare_dead
+from shoal.core.catalog.usage import count_usage
 from shoal.core.catalog.version_listing import list_versions
 from shoal.formats import keys
 from shoal.model.catalog import Bucket, ChunkState, ManifestState, Version
-from shoal.model.messages.objects import Commit, Deleted, ListObjects, ListVersions, Name, Precondition
+from shoal.model.messages.buckets import GetUsage, ListBuckets, Usage
+from shoal.model.messages.objects import Deleted, ListObjects, ListVersions, Name, Precondition
 from support.catalog_bench import BUCKET, CatalogBench, make_commit, paged_commit
 
-ALL_NAMES = ["a", "a\x01", "a/"]
+OTHER = "other"
+"""A bucket that comes and goes."""
+ALL_NAMES = [Name(BUCKET, "a"), Name(BUCKET, "a\x01"), Name(BUCKET, "a/"), Name(OTHER, "a"), Name(OTHER, "b")]
 NAMES = st.sampled_from(ALL_NAMES)
 SIZES = st.integers(0, 9)
+CONDITIONS = st.sampled_from(["none", "none", "absent", "current", "stale"])
 
 
 @dataclass
@@ -42,32 +49,48 @@ class ModelSession:
 
 @dataclass
 class Operation:
-    """An operation that was done, and what it answered."""
+    """An operation that was done, what it answered, and how to ask for it again."""
 
     session: SessionId
     sequence: int
-    key: str
-    commit: Commit | None = None
-    version: VersionId | None = None
-    answer: Any = None
+    answer: Any
+    again: Callable[[], Any]
 
 
 @dataclass
 class Model:
     """All that a user could know. Versions of a name oldest first; None is a delete marker."""
 
-    is_versioned: bool = True
+    is_versioned: dict[str, bool] = field(default_factory=dict)
+    """Of each bucket that there is."""
     sessions: dict[SessionId, ModelSession] = field(default_factory=dict)
-    versions: dict[str, list[tuple[VersionId, Version | None]]] = field(default_factory=dict)
+    versions: dict[Name, list[tuple[VersionId, Version | None]]] = field(default_factory=dict)
 
-    def live(self, key: str) -> Version | None:
+    def history(self, name: Name) -> list[tuple[VersionId, Version | None]]:
+        """All versions of a name."""
+        return self.versions.setdefault(name, [])
+
+    def live(self, name: Name) -> Version | None:
         """What a get finds."""
-        history = self.versions.get(key)
+        history = self.history(name)
         return history[-1][1] if history else None
+
+    def put(self, name: Name, version: Version) -> None:
+        """A new version is current."""
+        history = self.history(name)
+        assert all(version.version_id > former for former, _ in history)
+        if not self.is_versioned[name.bucket]:
+            history.clear()
+        history.append((version.version_id, version))
+
+    def is_empty(self, bucket: str) -> bool:
+        """Whether a bucket has neither objects nor versions."""
+        return not any(history for name, history in self.versions.items() if name.bucket == bucket)
 
 
 class CatalogMachine(RuleBasedStateMachine):
-    """Sessions come and go, objects are put, deleted and restored, and everything is tried again at any time."""
+    """Sessions and a bucket come and go, objects are put, copied, deleted and brought back, and everything is tried
+    again at any time."""
 
     sessions: Bundle[SessionId] = Bundle("sessions")
     operations: Bundle[Operation] = Bundle("operations")
@@ -76,7 +99,7 @@ class CatalogMachine(RuleBasedStateMachine):
     @initialize(target=sessions, is_versioned=st.booleans())
     def begin(self, is_versioned: bool) -> Any:
         self.bench = CatalogBench()
-        self.model = Model(is_versioned)
+        self.model = Model({BUCKET: is_versioned})
         bucket = Bucket(BUCKET, self.bench.clock.wall(), is_versioned)
         self.bench.tx(lambda tx: rows.BUCKET.put(tx, keys.bucket(BUCKET), bucket))
         return self.open()
@@ -121,94 +144,157 @@ class CatalogMachine(RuleBasedStateMachine):
         if known.has_row and has_results:
             known.floor = below
 
+    @rule(target=operations, session=sessions, name=NAMES, size=SIZES, condition=CONDITIONS, is_paged=st.booleans())
+    def put(self, *, session: SessionId, name: Name, size: int, condition: str, is_paged: bool) -> Any:
+        precondition = self._precondition(condition, self.model.live(name))
+        uploads = self.bench.uploads(session, bytes(size))
+        sequence = self.bench.next_sequence()
+        described = {"bucket": name.bucket, "precondition": precondition}
+        if is_paged and size and self.model.sessions[session].is_living:
+            manifest = self.bench.mint(session)
+            self.bench.stage(session, manifest, 0, uploads)
+            request = paged_commit(name.key, manifest, [uploads], sequence=sequence, **described)
+        else:
+            request = make_commit(name.key, uploads, sequence=sequence, **described)
+        refusal = self._dead(session) or self._no_bucket(name) or self._unmet(precondition, name)
+        done = self._do(session, sequence, partial(self.bench.commit, session, request), refusal=refusal)
+        if isinstance(done, Operation):
+            self.model.put(name, done.answer)
+        return done
+
     @rule(
         target=operations,
         session=sessions,
-        key=NAMES,
-        size=SIZES,
-        condition=st.sampled_from(["none", "absent", "current", "stale"]),
-        is_paged=st.booleans(),
+        source=NAMES,
+        back=st.integers(0, 4),
+        target_name=NAMES,
+        condition=CONDITIONS,
     )
-    def put(self, *, session: SessionId, key: str, size: int, condition: str, is_paged: bool) -> Any:
-        live = self.model.live(key)
-        precondition = self._precondition(condition, live)
-        uploads = self.bench.uploads(session, bytes(size))
+    def copy(self, *, session: SessionId, source: Name, back: int, target_name: Name, condition: str) -> Any:
+        """Of the current version, or the one that many versions back; onto its own name it is restored."""
+        precondition = self._precondition(condition, self.model.live(target_name))
+        content = self.model.live(source)
+        if back and (history := self.model.history(source)):
+            version_id, content = history[max(0, len(history) - back)]
+            source = Name(source.bucket, source.key, version_id)
         sequence = self.bench.next_sequence()
-        known = self.model.sessions[session]
-        if is_paged and size and known.is_living:
-            manifest = self.bench.mint(session)
-            self.bench.stage(session, manifest, 0, uploads)
-            request = paged_commit(key, manifest, [uploads], sequence=sequence, precondition=precondition)
-        else:
-            request = make_commit(key, uploads, sequence=sequence, precondition=precondition)
-        if not known.is_living:
-            return self._refused(StaleEpoch, session, request)
-        if not self._holds(precondition, live):
-            return self._refused(PreconditionFailed, session, request)
-        version = self.bench.commit(session, request)
-        history = self.model.versions.setdefault(key, [])
-        assert all(version.version_id > former for former, _ in history)
-        if not self.model.is_versioned:
-            history.clear()
-        history.append((version.version_id, version))
-        return Operation(session, sequence, key, request, answer=version)
+        refusal = self._dead(session) or self._no_bucket(target_name) or self._unmet(precondition, target_name)
+        if refusal is None and content is None:
+            refusal = NotFound
+        call = partial(self.bench.copy, session, source, target_name, sequence=sequence, precondition=precondition)
+        done = self._do(session, sequence, call, refusal=refusal)
+        if isinstance(done, Operation):
+            assert content is not None
+            assert (done.answer.root, done.answer.chunks) == (content.root, content.chunks)
+            self.model.put(target_name, done.answer)
+        return done
 
-    def _refused(self, error: type[Exception], session: SessionId, request: Commit) -> Any:
+    @rule(target=operations, session=sessions, name=NAMES)
+    def delete(self, session: SessionId, name: Name) -> Any:
+        sequence = self.bench.next_sequence()
+        call = partial(self.bench.delete, session, name.key, bucket=name.bucket, sequence=sequence)
+        done = self._do(session, sequence, call, refusal=self._dead(session) or self._no_bucket(name))
+        if isinstance(done, Operation):
+            live = self.model.live(name)
+            marker = done.answer.marker
+            assert done.answer.existed == (live is not None)
+            assert (marker is not None) == (live is not None and self.model.is_versioned[name.bucket])
+            if marker is not None:
+                self.model.history(name).append((marker, None))
+            elif live is not None:
+                self.model.history(name).clear()
+        return done
+
+    @rule(target=operations, session=sessions, name=NAMES, back=st.integers(1, 4))
+    def remove_version(self, session: SessionId, name: Name, back: int) -> Any:
+        history = self.model.history(name)
+        if not history:
+            return multiple()
+        index = max(0, len(history) - back)
+        sequence = self.bench.next_sequence()
+        call = partial(
+            self.bench.delete,
+            session,
+            name.key,
+            bucket=name.bucket,
+            version=history[index][0],
+            sequence=sequence,
+        )
+        done = self._do(session, sequence, call, refusal=self._dead(session))
+        if isinstance(done, Operation):
+            assert done.answer == Deleted(existed=True)
+            del history[index]
+        return done
+
+    @rule(target=operations, session=sessions, name=NAMES)
+    def undelete(self, session: SessionId, name: Name) -> Any:
+        history = self.model.history(name)
+        versions = [index for index, (_, version) in enumerate(history) if version is not None]
+        refusal = self._dead(session) or self._no_bucket(name)
+        if refusal is None and not versions:
+            refusal = NotFound
+        elif refusal is None and self.model.live(name) is not None:
+            refusal = PreconditionFailed
+        sequence = self.bench.next_sequence()
+        call = partial(self.bench.undelete, session, name.key, bucket=name.bucket, sequence=sequence)
+        done = self._do(session, sequence, call, refusal=refusal)
+        if isinstance(done, Operation):
+            del history[versions[-1] + 1 :]
+            assert done.answer == self.model.live(name)
+        return done
+
+    @rule(target=operations, session=sessions, is_versioned=st.booleans())
+    def create_bucket(self, session: SessionId, is_versioned: bool) -> Any:
+        refusal = self._dead(session) or (AlreadyExists if OTHER in self.model.is_versioned else None)
+        sequence = self.bench.next_sequence()
+        call = partial(self.bench.create_bucket, session, OTHER, is_versioned=is_versioned, sequence=sequence)
+        done = self._do(session, sequence, call, refusal=refusal)
+        if isinstance(done, Operation):
+            self.model.is_versioned[OTHER] = is_versioned
+        return done
+
+    @rule(target=operations, session=sessions)
+    def delete_bucket(self, session: SessionId) -> Any:
+        refusal = self._dead(session) or self._no_bucket(Name(OTHER, "a"))
+        if refusal is None and not self.model.is_empty(OTHER):
+            refusal = PreconditionFailed
+        sequence = self.bench.next_sequence()
+        call = partial(self.bench.delete_bucket, session, OTHER, sequence=sequence)
+        done = self._do(session, sequence, call, refusal=refusal)
+        if isinstance(done, Operation):
+            del self.model.is_versioned[OTHER]
+        return done
+
+    def _do(
+        self, session: SessionId, sequence: int, call: Callable[[], Any], *, refusal: type[Exception] | None
+    ) -> Any:
+        """Do it; or see it refused, with nothing written."""
+        if refusal is None:
+            return Operation(session, sequence, call(), call)
         before = self.bench.all_rows()
-        with pytest.raises(error):
-            self.bench.commit(session, request)
+        with pytest.raises(refusal):
+            call()
         assert self.bench.all_rows() == before
         return multiple()
 
-    @rule(target=operations, session=sessions, key=NAMES)
-    def delete(self, session: SessionId, key: str) -> Any:
-        sequence = self.bench.next_sequence()
-        if not self.model.sessions[session].is_living:
-            with pytest.raises(StaleEpoch):
-                self.bench.delete(session, key, sequence=sequence)
-            return multiple()
-        live = self.model.live(key)
-        answer = self.bench.delete(session, key, sequence=sequence)
-        assert answer.existed == (live is not None)
-        assert (answer.marker is not None) == (live is not None and self.model.is_versioned)
-        if answer.marker is not None:
-            self.model.versions[key].append((answer.marker, None))
-        elif live is not None:
-            del self.model.versions[key]
-        return Operation(session, sequence, key, answer=answer)
+    def _dead(self, session: SessionId) -> type[Exception] | None:
+        return None if self.model.sessions[session].is_living else StaleEpoch
 
-    @rule(target=operations, session=sessions, key=NAMES, back=st.integers(1, 4))
-    def remove_version(self, session: SessionId, key: str, back: int) -> Any:
-        history = self.model.versions.get(key, [])
-        if not self.model.sessions[session].is_living or not history:
-            return multiple()
-        index = max(0, len(history) - back)
-        version, _ = history[index]
-        sequence = self.bench.next_sequence()
-        answer = self.bench.delete(session, key, version=version, sequence=sequence)
-        assert answer == Deleted(existed=True)
-        del history[index]
-        return Operation(session, sequence, key, version=version, answer=answer)
+    def _no_bucket(self, name: Name) -> type[Exception] | None:
+        return None if name.bucket in self.model.is_versioned else NotFound
 
     @rule(operation=operations)
     def retry(self, operation: Operation) -> None:
         known = self.model.sessions[operation.session]
         before = self.bench.all_rows()
         try:
-            answer = self._repeat(operation)
+            answer = operation.again()
         except StaleEpoch:
             # Only when nobody can know any more: the session is over, or said that it needs no results.
             assert not known.is_living or operation.sequence < known.floor
         else:
             assert answer == operation.answer
         assert self.bench.all_rows() == before
-
-    def _repeat(self, operation: Operation) -> Any:
-        if operation.commit is not None:
-            return self.bench.commit(operation.session, operation.commit)
-        return self.bench.delete(
-            operation.session, operation.key, version=operation.version, sequence=operation.sequence
-        )
 
     @rule(target=manifests, session=sessions, size=st.integers(1, 20))
     def stage_and_leave(self, session: SessionId, size: int) -> Any:
@@ -242,34 +328,66 @@ class CatalogMachine(RuleBasedStateMachine):
             case _:
                 return Precondition()
 
-    def _holds(self, precondition: Precondition, live: Version | None) -> bool:
-        if precondition.if_absent:
-            return live is None
+    def _unmet(self, precondition: Precondition, name: Name) -> type[Exception] | None:
+        live = self.model.live(name)
         wanted = precondition.if_version
-        return wanted is None or (live is not None and live.version_id == wanted)
+        is_met = live is None if precondition.if_absent else wanted in (None, live.version_id if live else None)
+        return None if is_met else PreconditionFailed
 
     @invariant()
     def names_mean_what_the_model_says(self) -> None:
         if not hasattr(self, "model"):
             return
-        shown = []
-        for key in ALL_NAMES:
-            live = self.model.live(key)
-            listed = list_versions(self.bench.rows, ListVersions(bucket=BUCKET, key=key))
-            history = self.model.versions.get(key, [])
-            assert [version.version_id for version in listed.versions] == [each for each, _ in reversed(history)]
-            assert listed.live == (live.version_id if live else None)
-            if live is None:
-                with pytest.raises(NotFound):
-                    find_version(self.bench.rows, Name(BUCKET, key))
-            else:
-                shown.append(key)
-                assert find_version(self.bench.rows, Name(BUCKET, key)) == live
-            for version_id, version in history:
-                if version is not None:
-                    assert find_version(self.bench.rows, Name(BUCKET, key, version_id)) == version
-        page = list_objects(self.bench.rows, ListObjects(bucket=BUCKET))
-        assert [each.key for each in page.objects] == shown
+        shown: dict[str, list[str]] = {bucket: [] for bucket in self.model.is_versioned}
+        file_ids: dict[str, Name] = {}
+        for name in ALL_NAMES:
+            if name.bucket not in self.model.is_versioned:
+                continue
+            listed = self._check_versions(name)
+            assert {file_ids.setdefault(version.file_id, name) for version in listed} <= {name}
+            assert len({version.file_id for version in listed}) <= 1
+            if self.model.live(name) is not None:
+                shown[name.bucket].append(name.key)
+        for bucket, names in shown.items():
+            page = list_objects(self.bench.rows, ListObjects(bucket=bucket))
+            assert [each.key for each in page.objects] == names
+        buckets = list_buckets(self.bench.rows, ListBuckets()).buckets
+        assert {each.name: each.is_versioned for each in buckets} == self.model.is_versioned
+
+    def _check_versions(self, name: Name) -> tuple[Version, ...]:
+        live = self.model.live(name)
+        history = self.model.history(name)
+        listed = list_versions(self.bench.rows, ListVersions(bucket=name.bucket, key=name.key))
+        assert [version.version_id for version in listed.versions] == [each for each, _ in reversed(history)]
+        assert listed.live == (live.version_id if live else None)
+        if live is None:
+            with pytest.raises(NotFound):
+                find_version(self.bench.rows, name)
+        else:
+            assert find_version(self.bench.rows, name) == live
+        for version_id, version in history:
+            if version is not None:
+                assert find_version(self.bench.rows, Name(name.bucket, name.key, version_id)) == version
+        return listed.versions
+
+    @invariant()
+    def usage_is_the_sum_of_all_versions(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        for bucket in self.model.is_versioned:
+            names = [name for name in ALL_NAMES if name.bucket == bucket]
+            live = [version for name in names if (version := self.model.live(name)) is not None]
+            kept = [version for name in names for _, version in self.model.history(name)]
+            contents = [version.size for version in kept if version is not None]
+            part = count_usage(self.bench.rows, GetUsage(bucket=bucket))
+            assert part.next_after is None
+            assert part.usage == Usage(
+                objects=len(live),
+                object_bytes=sum(version.size for version in live),
+                former_versions=len(contents) - len(live),
+                former_bytes=sum(contents) - sum(version.size for version in live),
+                delete_markers=len(kept) - len(contents),
+            )
 
     @invariant()
     def references_are_what_versions_name(self) -> None:

@@ -198,6 +198,7 @@ class CatalogBench:
         session: SessionId,
         key: str,
         *,
+        bucket: str = BUCKET,
         version: VersionId | None = None,
         sequence: int | None = None,
         precondition: Precondition | None = None,
@@ -207,7 +208,7 @@ class CatalogBench:
         request = Delete(
             session=session,
             sequence=self.next_sequence() if sequence is None else sequence,
-            name=Name(BUCKET, key, version),
+            name=Name(bucket, key, version),
             precondition=precondition or Precondition(),
         )
         check_delete(request)
@@ -239,10 +240,18 @@ class CatalogBench:
         check_copy(request)
         return self.tx(lambda tx: copy_version(tx, request, key_id=key_id))
 
-    def undelete(self, session: SessionId, key: str, *, sequence: int | None = None, key_id: str = ALICE) -> Version:
+    def undelete(
+        self,
+        session: SessionId,
+        key: str,
+        *,
+        bucket: str = BUCKET,
+        sequence: int | None = None,
+        key_id: str = ALICE,
+    ) -> Version:
         """Bring a deleted object back."""
         number = self.next_sequence() if sequence is None else sequence
-        request = Undelete(session=session, sequence=number, bucket=BUCKET, key=key)
+        request = Undelete(session=session, sequence=number, bucket=bucket, key=key)
         check_undelete(request)
         return self.tx(lambda tx: undelete_object(tx, request, key_id=key_id))
 

@@ -7,10 +7,8 @@ from shoal.base.errors import InvalidArgument, NotFound, PreconditionFailed
 from shoal.base.ids import SessionId
 from shoal.core.catalog.bucket_deletion import check_deletion
 from shoal.core.catalog.buckets import read_bucket
-from shoal.core.catalog.delete import delete_object
 from shoal.model.messages.buckets import BucketDeleted, DeleteBucket
-from shoal.model.messages.objects import Delete, Name
-from support.catalog_bench import ALICE, CatalogBench
+from support.catalog_bench import CatalogBench
 
 REQUEST = DeleteBucket(session=SessionId(1), sequence=1, bucket="photos")
 
@@ -27,13 +25,6 @@ def bench() -> CatalogBench:
     return bench
 
 
-def delete(bench: CatalogBench, version: bytes | None = None) -> bytes | None:
-    """Delete the one object of bucket `photos`, or a version of it."""
-    name = Name("photos", "name", version)  # type: ignore[arg-type]
-    request = Delete(session=bench.last_session, sequence=bench.next_sequence(), name=name)
-    return bench.tx(lambda tx: delete_object(tx, request, key_id=ALICE)).marker
-
-
 def test_an_empty_bucket_goes_and_its_neighbours_stay(bench: CatalogBench) -> None:
     assert bench.delete_bucket(bench.last_session, "photos") == BucketDeleted("photos")
     with pytest.raises(NotFound):
@@ -46,13 +37,13 @@ def test_a_bucket_with_objects_or_versions_stays(bench: CatalogBench) -> None:
     version = bench.put(bench.last_session, "name", bucket="photos")
     with pytest.raises(PreconditionFailed, match="it has objects"):
         bench.delete_bucket(bench.last_session, "photos")
-    marker = delete(bench)
+    marker = bench.delete(bench.last_session, "name", bucket="photos").marker
     with pytest.raises(PreconditionFailed, match="versions of deleted objects"):
         bench.delete_bucket(bench.last_session, "photos")
-    delete(bench, version.version_id)
+    bench.delete(bench.last_session, "name", bucket="photos", version=version.version_id)
     with pytest.raises(PreconditionFailed, match="versions of deleted objects"):
         bench.delete_bucket(bench.last_session, "photos")
-    delete(bench, marker)
+    bench.delete(bench.last_session, "name", bucket="photos", version=marker)
     bench.delete_bucket(bench.last_session, "photos")
 
 

@@ -11,11 +11,14 @@ from shoal.coordinator.authentication import ClientCaller, NodeCaller
 from shoal.coordinator.coordinator import Coordinator, open_coordinator
 from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core import control_call, routes
+from shoal.core.catalog.access_keys import add_key
 from shoal.core.control_call import PreparedCall
 from shoal.core.routes import Route
 from shoal.core.trust.signing import NODE_KEY_PREFIX, Credential
 from shoal.engine.memory import MemoryEngine
+from shoal.model.access_keys import Scope
 from shoal.model.catalog import Version
+from shoal.model.messages.keys import CreateKey
 from shoal.model.messages.nodes import Heartbeat, HeartbeatReply, NodeRegistered
 from shoal.model.messages.objects import (
     ChunkUpload,
@@ -29,10 +32,11 @@ from shoal.model.messages.objects import (
 )
 from shoal.model.messages.sessions import OpenSession, SessionOpened
 from shoal.ports.engine import Engine
-from shoal.ports.keyring import AccessKey, Scope
+from shoal.ports.keyring import AccessKey
 from shoal.ports.link import IncomingRequest, Reply
 from shoal.testing.sim.disk import SimDisk
 from shoal.testing.sim.env import ManualClock, sim_env
+from shoal.wiring.secret_box import AesGcmBox
 from support.catalog_bench import (
     BUCKET,
     CHUNK_BYTES,
@@ -50,9 +54,15 @@ READER = Credential("reader", b"r" * 32)
 WRITER = Credential("writer", b"w" * 32)
 OTHER_WRITER = Credential("other-writer", b"o" * 32)
 STRANGER = Credential("stranger", b"s" * 32)
+KEK = bytes(32)
 
-WRITER_CALLER = ClientCaller("writer", Scope.WRITE, WRITER.secret)
-READER_CALLER = ClientCaller("reader", Scope.READ, READER.secret)
+ADMIN = Credential("admin", b"a" * 32)
+
+SCOPES = {READER: Scope.READ, WRITER: Scope.WRITE, OTHER_WRITER: Scope.WRITE}
+"""Of the keys that a bench has besides the first one, which is ADMIN."""
+
+WRITER_CALLER = ClientCaller(AccessKey("writer", WRITER.secret, Scope.WRITE))
+READER_CALLER = ClientCaller(AccessKey("reader", READER.secret, Scope.READ))
 
 
 def node_credential(name: str) -> Credential:
@@ -67,11 +77,10 @@ def node_caller(name: str) -> NodeCaller:
 
 
 class StaticKeyRing:
-    """Three access keys."""
+    """Three access keys that no catalog knows."""
 
     def __init__(self) -> None:
-        scopes = ((READER, Scope.READ), (WRITER, Scope.WRITE), (OTHER_WRITER, Scope.WRITE))
-        self._keys = {each.key_id: AccessKey(each.key_id, each.secret, scope) for each, scope in scopes}
+        self._keys = {each.key_id: AccessKey(each.key_id, each.secret, scope) for each, scope in SCOPES.items()}
 
     def find(self, key_id: str) -> AccessKey | None:
         return self._keys.get(key_id)
@@ -110,6 +119,7 @@ class CoordinatorBench:
         self.engine = engine
         self.clock = clock
         self.env = sim_env(SimDisk(random.Random(0)), random.Random(1), clock=clock)
+        self.box = AesGcmBox(KEK, self.env.secrets)
         self.log = QuietLog()
         self.settings = settings or CoordinatorSettings(CLUSTER_ID)
         self.coordinator: Coordinator
@@ -119,8 +129,21 @@ class CoordinatorBench:
     async def start(self) -> None:
         """Open a coordinator over the engine, as after a restart."""
         self.coordinator = await open_coordinator(
-            self.env, self.engine, keys=KEYS, keyring=StaticKeyRing(), settings=self.settings, log=self.log
+            self.env,
+            self.engine,
+            keys=KEYS,
+            box=self.box,
+            first_key=ADMIN,
+            settings=self.settings,
+            log=self.log,
         )
+
+    async def add_key(self, credential: Credential, scope: Scope, **limits: Any) -> None:
+        """Write a key with a secret of ours into the catalog. `limits`: further fields of CreateKey."""
+        key_id, request = credential.key_id, CreateKey(name="", scope=scope, **limits)
+        sealed = self.box.seal(credential.secret, context=key_id.encode())
+        wall = self.clock.wall()
+        await self.engine.tx(lambda tx: add_key(tx, key_id, request, sealed=sealed, wall=wall))
 
     async def send(self, route: Route, message: object, credential: Credential) -> tuple[PreparedCall, Reply]:
         """One signed request and its reply, as it comes."""
@@ -215,6 +238,8 @@ async def open_bench(
     """A coordinator with these nodes registered."""
     clock = ManualClock()
     bench = CoordinatorBench(engine or MemoryEngine(clock), clock, settings=settings)
+    for credential, scope in SCOPES.items():
+        await bench.add_key(credential, scope)
     await bench.start()
     for name in nodes:
         await bench.register(name)

@@ -13,13 +13,15 @@ from types import ModuleType
 import msgspec
 
 from shoal.formats import wire
-from shoal.model import catalog, cluster
-from shoal.model.messages import buckets, copies, errors, nodes, objects, replicas, sessions, status
+from shoal.model import access_keys, catalog, cluster
+from shoal.model.messages import buckets, copies, errors, keys, nodes, objects, replicas, sessions, status
 
 MODULES: tuple[ModuleType, ...] = (
     cluster,
     catalog,
+    access_keys,
     errors,
+    keys,
     nodes,
     objects,
     copies,

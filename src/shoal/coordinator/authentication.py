@@ -8,13 +8,12 @@ from shoal.base.ids import NodeId, parse_node_id
 from shoal.base.units import MILLISECOND
 from shoal.coordinator.nonces import NonceMemory
 from shoal.core.routes import Caller, Route
-from shoal.core.trust import signing
+from shoal.core.trust import access, signing
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.core.trust.signing import NODE_KEY_PREFIX, SignedHead
-from shoal.ports.keyring import KeyRing, Scope
+from shoal.ports.keyring import AccessKey, KeyRing
 
 _DUMMY_SECRET = bytes(32)
-_MISMATCH = "the signature does not match: wrong secret, or a key of another cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +28,21 @@ class NodeCaller:
 class ClientCaller:
     """A client with an access key."""
 
-    key_id: str
-    scope: Scope
-    secret: bytes = field(repr=False)
+    key: AccessKey
+
+    @property
+    def key_id(self) -> str:
+        """Of its key."""
+        return self.key.key_id
+
+    @property
+    def secret(self) -> bytes:
+        """Of its key."""
+        return self.key.secret
 
 
 Known = NodeCaller | ClientCaller
 """Somebody whose signature was checked."""
-
-_SCOPES = {Caller.READER: Scope.READ, Caller.WRITER: Scope.WRITE, Caller.ADMIN: Scope.ADMIN}
 
 
 class Authenticator:
@@ -55,7 +60,7 @@ class Authenticator:
         secret = _DUMMY_SECRET if caller is None else caller.secret
         signing.verify(head, secret, method="POST", target=target, body=body, wall=self._clock.wall())
         if caller is None:
-            raise AccessDenied(_MISMATCH)
+            raise AccessDenied(signing.MISMATCH)
         return caller
 
     def authorize(self, caller: Known, route: Route, head: SignedHead) -> None:
@@ -64,20 +69,21 @@ class Authenticator:
             case NodeCaller():
                 if route.caller is not Caller.NODE:
                     raise AccessDenied("nodes do not make this call")
-            case ClientCaller(scope=scope):
-                needed = _SCOPES.get(route.caller)
-                if needed is None:
-                    raise AccessDenied("only nodes make this call")
-                if scope < needed:
-                    raise AccessDenied(f"the access key may not do this: it needs {needed.name.lower()} scope")
+            case ClientCaller(key=key):
+                access.check_call(key, route, wall=self._clock.wall())
         if route.is_remembered:
             until_ns = head.time_ms * MILLISECOND + signing.SKEW_MAX_NS
             self._nonces.remember(head.nonce, until_ns=until_ns, wall=self._clock.wall())
 
+    def authorize_message(self, caller: Known, route: Route, message: object) -> None:
+        """Raises: AccessDenied if `message` names a bucket that is none of the caller's."""
+        if isinstance(caller, ClientCaller):
+            access.check_message(caller.key, route, message)
+
     def _find(self, key_id: str) -> Known | None:
         if not key_id.startswith(NODE_KEY_PREFIX):
             key = self._keyring.find(key_id)
-            return None if key is None else ClientCaller(key.key_id, key.scope, key.secret)
+            return None if key is None else ClientCaller(key)
         text = key_id.removeprefix(NODE_KEY_PREFIX)
         if len(text) != 32 or text.strip("0123456789abcdef"):
             return None

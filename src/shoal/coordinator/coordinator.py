@@ -14,11 +14,13 @@ from shoal.coordinator.desk import Desk
 from shoal.coordinator.dispatch import Dispatch, Handlers
 from shoal.coordinator.handlers.commit import CommitHandlers
 from shoal.coordinator.handlers.delete import DeleteHandlers
+from shoal.coordinator.handlers.keys import KeyHandlers
 from shoal.coordinator.handlers.listing import ListingHandlers
 from shoal.coordinator.handlers.lookup import LookupHandlers
 from shoal.coordinator.handlers.nodes import NodeHandlers
 from shoal.coordinator.handlers.sessions import SessionHandlers
 from shoal.coordinator.handlers.status import StatusHandlers
+from shoal.coordinator.key_ring import CatalogKeyRing
 from shoal.coordinator.member_watch import MemberWatch
 from shoal.coordinator.members import Members
 from shoal.coordinator.nonces import NonceMemory
@@ -27,16 +29,18 @@ from shoal.coordinator.repeated import repeat
 from shoal.coordinator.session_keeper import SessionKeeper
 from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core import routes
+from shoal.core.catalog.access_keys import adopt_first_key
 from shoal.core.catalog.cluster_map import read_history
 from shoal.core.catalog.identity import open_catalog
 from shoal.core.catalog.leases import LIVENESS, take_lease
 from shoal.core.catalog.sessions import read_sessions
 from shoal.core.trust.cluster_keys import ClusterKeys
+from shoal.core.trust.signing import Credential
 from shoal.model.catalog import CatalogIdentity, Lease
 from shoal.ports.engine import Engine, Tx
-from shoal.ports.keyring import KeyRing
 from shoal.ports.link import IncomingRequest, Reply
 from shoal.ports.log import Log
+from shoal.ports.secret_box import SecretBox
 
 _HOLDER_BYTES = 8
 
@@ -44,8 +48,11 @@ _HOLDER_BYTES = 8
 class Coordinator:
     """I answer the calls of nodes and clients. `open` first; `run` beside serving, until cancelled."""
 
-    def __init__(self, desk: Desk, *, keyring: KeyRing, watch: MemberWatch, keeper: SessionKeeper, promoter: Promoter):
+    def __init__(
+        self, desk: Desk, *, ring: CatalogKeyRing, watch: MemberWatch, keeper: SessionKeeper, promoter: Promoter
+    ) -> None:
         self._desk = desk
+        self._ring = ring
         self._watch = watch
         self._keeper = keeper
         self._promoter = promoter
@@ -55,7 +62,7 @@ class Coordinator:
         nonces = NonceMemory(desk.settings.nonces_max)
         self._dispatch = Dispatch(
             self._handlers(),
-            authenticator=Authenticator(desk.keys, keyring, clock=desk.env.clock, nonces=nonces),
+            authenticator=Authenticator(desk.keys, ring, clock=desk.env.clock, nonces=nonces),
             on_fault=self._note_fault,
             log=desk.log,
         )
@@ -83,6 +90,9 @@ class Coordinator:
             group.create_task(
                 repeat(self._promoter.step, period_ns=sweep_ns, clock=clock, log=log), name="coordinator-promotion"
             )
+            group.create_task(
+                repeat(self._ring.step, period_ns=sweep_ns, clock=clock, log=log), name="coordinator-keys"
+            )
             group.create_task(self._census.run(), name="coordinator-census")
             group.create_task(self._raise_fault(), name="coordinator-faults")
 
@@ -102,6 +112,7 @@ class Coordinator:
         sessions = SessionHandlers(desk, self._keeper)
         commits, lookups = CommitHandlers(desk, self._promoter), LookupHandlers(desk)
         listings, deletes = ListingHandlers(desk), DeleteHandlers(desk)
+        access_keys = KeyHandlers(desk, self._ring, self._keeper)
         status = StatusHandlers(desk, watch=self._watch, keeper=self._keeper, census=self._census)
         return {
             routes.REGISTER.target: nodes.register,
@@ -118,23 +129,41 @@ class Coordinator:
             routes.LIST.target: listings.objects,
             routes.VERSIONS.target: listings.versions,
             routes.STATUS.target: status.status,
+            routes.CREATE_KEY.target: access_keys.create,
+            routes.LIST_KEYS.target: access_keys.list,
+            routes.REVOKE_KEY.target: access_keys.revoke,
         }
 
 
 async def open_coordinator(
-    env: Env, engine: Engine, *, keys: ClusterKeys, keyring: KeyRing, settings: CoordinatorSettings, log: Log
+    env: Env,
+    engine: Engine,
+    *,
+    keys: ClusterKeys,
+    box: SecretBox,
+    first_key: Credential,
+    settings: CoordinatorSettings,
+    log: Log,
 ) -> Coordinator:
-    """A coordinator over `engine`: the catalog is made if there is none, and the liveness lease taken over.
+    """A coordinator over `engine`: the catalog is made if there is none, and the liveness lease taken over. `first_key`
+    may do everything, unless the catalog knows it already: then it may do what its row says.
 
-    Raises: AccessDenied if the catalog is another cluster's; what the engine raises.
+    Raises: AccessDenied if the catalog is another cluster's, or if `box` cannot open the secrets in it; what the engine
+    raises.
     """
     holder = env.secrets.token(_HOLDER_BYTES).hex()
+    ring = CatalogKeyRing(env, engine, box)
+    sealed = box.seal(first_key.secret, context=first_key.key_id.encode())
+    wall = env.clock.wall()
 
     def begin(tx: Tx) -> tuple[CatalogIdentity, Lease]:
         identity = open_catalog(tx, cluster_id=settings.cluster_id, settings=settings.cluster)
+        ring.read(tx)  # before anything new is sealed under a key-encryption key that is not theirs
+        adopt_first_key(tx, first_key.key_id, sealed=sealed, wall=wall)
         return identity, take_lease(tx, LIVENESS, holder)
 
     identity, lease = await engine.tx(begin)
+    await ring.step()
     history, sessions = await engine.read(lambda snapshot: (read_history(snapshot), read_sessions(snapshot)))
     desk = Desk(
         env=env,
@@ -149,4 +178,4 @@ async def open_coordinator(
     promoter = Promoter(engine)
     keeper = SessionKeeper(desk, promoter, sessions)
     log.info("coordinator_opened", cluster_id=identity.cluster_id, epoch=lease.epoch, nodes=len(history.current.nodes))
-    return Coordinator(desk, keyring=keyring, watch=MemberWatch(desk), keeper=keeper, promoter=promoter)
+    return Coordinator(desk, ring=ring, watch=MemberWatch(desk), keeper=keeper, promoter=promoter)

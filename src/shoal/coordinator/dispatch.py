@@ -59,6 +59,7 @@ class Dispatch:
         try:
             self._authenticator.authorize(caller, route, head)
             message: object = wire.decode(body, route.request)
+            self._authenticator.authorize_message(caller, route, message)
             return 200, wire.encode(await self._handlers[route.target](message, caller))
         except ShoalError as exc:
             self._note(exc)

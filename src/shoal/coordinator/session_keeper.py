@@ -1,10 +1,13 @@
 """Keeping sessions: opening, hearing, ending them, and clearing away what dead ones leave."""
 
+from collections.abc import Iterable
+
 from shoal.base.errors import AccessDenied
 from shoal.base.ids import SessionId
 from shoal.coordinator.desk import Desk
 from shoal.coordinator.promoter import Promoter
 from shoal.core.catalog import rows
+from shoal.core.catalog.access_keys import check_usable
 from shoal.core.catalog.leases import LIVENESS, check_lease
 from shoal.core.catalog.promotion import is_promoted
 from shoal.core.catalog.results import forget_results
@@ -42,8 +45,13 @@ class SessionKeeper:
         return len(self._watch)
 
     async def open(self, key_id: str) -> KnownSession:
-        """A new session of an access key."""
-        known = await self._desk.engine.tx(lambda tx: open_session(tx, key_id))
+        """A new session of an access key. Raises: AccessDenied if the key is revoked."""
+
+        def begin(tx: Tx) -> KnownSession:
+            check_usable(tx, key_id)
+            return open_session(tx, key_id)
+
+        known = await self._desk.engine.tx(begin)
         self._watch.handle(SessionOpened(known.session_id), self._desk.env.clock.now())
         return known
 
@@ -68,7 +76,13 @@ class SessionKeeper:
             declare_dead(tx, session)
 
         await self._desk.engine.tx(end)
-        self._bury(session)
+        self.bury((session,))
+
+    def bury(self, sessions: Iterable[SessionId]) -> None:
+        """The rows of these sessions say that they are dead."""
+        for session in sessions:
+            self._watch.handle(SessionEnded(session), self._desk.env.clock.now())
+            self._dead[session] = None
 
     async def step(self) -> None:
         """Judge silence and clear away. Raises: StaleEpoch if another coordinator has taken over."""
@@ -92,11 +106,7 @@ class SessionKeeper:
 
         await self._desk.engine.tx(end)
         self._desk.log.info("session_declared_dead", session=session, silent_ns=silent_ns)
-        self._bury(session)
-
-    def _bury(self, session: SessionId) -> None:
-        self._watch.handle(SessionEnded(session), self._desk.env.clock.now())
-        self._dead[session] = None
+        self.bury((session,))
 
     async def _forget(self, session: SessionId, below: int) -> None:
         while await self._desk.engine.tx(lambda tx: forget_results(tx, session, below=below)):

@@ -10,7 +10,7 @@ import msgspec
 
 from shoal.base.units import MIB
 from shoal.model import cluster
-from shoal.model.messages import nodes, objects, sessions, status
+from shoal.model.messages import keys, nodes, objects, sessions, status
 
 
 class Caller(Enum):
@@ -20,6 +20,15 @@ class Caller(Enum):
     READER = "an access key with read scope"
     WRITER = "an access key with write scope"
     ADMIN = "an access key with admin scope"
+
+
+class Reach(Enum):
+    """How far a call reaches, for keys that are limited to some buckets (`core.trust.access`)."""
+
+    NO_BUCKET = "tells of no bucket and changes none: limited keys may call it"
+    ONE_BUCKET = "names a bucket, which must be one of the key's"
+    EACH_ITEM = "each item names a bucket, and is refused alone if that is none of the key's"
+    CLUSTER = "reaches across buckets: limited keys may not call it"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,13 +44,23 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     reply: type
     request_bytes_max: int
     reply_bytes_max: int
+    reach: Reach
     is_remembered: bool = False
 
 
-def _route(target: str, caller: Caller, *, request: type, reply: type, is_remembered: bool = False) -> Route:
+def _route(
+    target: str,
+    caller: Caller,
+    *,
+    request: type,
+    reply: type,
+    reach: Reach = Reach.CLUSTER,
+    is_remembered: bool = False,
+) -> Route:
     return Route(
         target=target,
         caller=caller,
+        reach=reach,
         request=request,
         reply=reply,
         request_bytes_max=4 * MIB,
@@ -52,22 +71,56 @@ def _route(target: str, caller: Caller, *, request: type, reply: type, is_rememb
 
 REGISTER = _route("/v1/nodes/register", Caller.NODE, request=nodes.RegisterNode, reply=nodes.NodeRegistered)
 HEARTBEAT = _route("/v1/nodes/heartbeat", Caller.NODE, request=nodes.Heartbeat, reply=nodes.HeartbeatReply)
-MAP = _route("/v1/map", Caller.READER, request=sessions.GetMap, reply=cluster.MapDelta)
+MAP = _route("/v1/map", Caller.READER, reach=Reach.NO_BUCKET, request=sessions.GetMap, reply=cluster.MapDelta)
 OPEN_SESSION = _route(
-    "/v1/sessions/open", Caller.READER, request=sessions.OpenSession, reply=sessions.SessionOpened, is_remembered=True
+    "/v1/sessions/open",
+    Caller.READER,
+    reach=Reach.NO_BUCKET,
+    request=sessions.OpenSession,
+    reply=sessions.SessionOpened,
+    is_remembered=True,
 )
 SESSION_HEARTBEAT = _route(
-    "/v1/sessions/heartbeat", Caller.READER, request=sessions.SessionHeartbeat, reply=sessions.SessionAlive
+    "/v1/sessions/heartbeat",
+    Caller.READER,
+    reach=Reach.NO_BUCKET,
+    request=sessions.SessionHeartbeat,
+    reply=sessions.SessionAlive,
 )
-CLOSE_SESSION = _route("/v1/sessions/close", Caller.READER, request=sessions.CloseSession, reply=sessions.SessionClosed)
-STAGE = _route("/v1/manifests/stage", Caller.WRITER, request=objects.Stage, reply=objects.Staged)
-PAGE = _route("/v1/manifests/page", Caller.READER, request=objects.GetPage, reply=objects.Page)
-COMMIT = _route("/v1/objects/commit", Caller.WRITER, request=objects.CommitBatch, reply=objects.CommitReply)
-LOOKUP = _route("/v1/objects/lookup", Caller.READER, request=objects.LookupBatch, reply=objects.LookupReply)
-DELETE = _route("/v1/objects/delete", Caller.WRITER, request=objects.Delete, reply=objects.Deleted)
-LIST = _route("/v1/objects/list", Caller.READER, request=objects.ListObjects, reply=objects.ObjectList)
-VERSIONS = _route("/v1/objects/versions", Caller.READER, request=objects.ListVersions, reply=objects.VersionList)
-STATUS = _route("/v1/status", Caller.READER, request=status.GetStatus, reply=status.ClusterStatus)
+CLOSE_SESSION = _route(
+    "/v1/sessions/close",
+    Caller.READER,
+    reach=Reach.NO_BUCKET,
+    request=sessions.CloseSession,
+    reply=sessions.SessionClosed,
+)
+STAGE = _route("/v1/manifests/stage", Caller.WRITER, reach=Reach.NO_BUCKET, request=objects.Stage, reply=objects.Staged)
+PAGE = _route("/v1/manifests/page", Caller.READER, reach=Reach.ONE_BUCKET, request=objects.GetPage, reply=objects.Page)
+COMMIT = _route(
+    "/v1/objects/commit", Caller.WRITER, reach=Reach.EACH_ITEM, request=objects.CommitBatch, reply=objects.CommitReply
+)
+LOOKUP = _route(
+    "/v1/objects/lookup", Caller.READER, reach=Reach.EACH_ITEM, request=objects.LookupBatch, reply=objects.LookupReply
+)
+DELETE = _route(
+    "/v1/objects/delete", Caller.WRITER, reach=Reach.ONE_BUCKET, request=objects.Delete, reply=objects.Deleted
+)
+LIST = _route(
+    "/v1/objects/list", Caller.READER, reach=Reach.ONE_BUCKET, request=objects.ListObjects, reply=objects.ObjectList
+)
+VERSIONS = _route(
+    "/v1/objects/versions",
+    Caller.READER,
+    reach=Reach.ONE_BUCKET,
+    request=objects.ListVersions,
+    reply=objects.VersionList,
+)
+STATUS = _route(
+    "/v1/status", Caller.READER, reach=Reach.NO_BUCKET, request=status.GetStatus, reply=status.ClusterStatus
+)
+CREATE_KEY = _route("/v1/keys/create", Caller.ADMIN, request=keys.CreateKey, reply=keys.KeyCreated, is_remembered=True)
+LIST_KEYS = _route("/v1/keys/list", Caller.ADMIN, request=keys.ListKeys, reply=keys.KeyList, is_remembered=True)
+REVOKE_KEY = _route("/v1/keys/revoke", Caller.ADMIN, request=keys.RevokeKey, reply=keys.KeyRevoked, is_remembered=True)
 
 COORDINATOR_ROUTES: tuple[Route, ...] = (
     REGISTER,
@@ -84,6 +137,9 @@ COORDINATOR_ROUTES: tuple[Route, ...] = (
     LIST,
     VERSIONS,
     STATUS,
+    CREATE_KEY,
+    LIST_KEYS,
+    REVOKE_KEY,
 )
 
 REPLICAS = "/v1/replicas/"

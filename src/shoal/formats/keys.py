@@ -171,6 +171,18 @@ def lease(name: str) -> bytes:
     return b"l" + _text(name)
 
 
+def access_key(key_id: str) -> bytes:
+    return b"k" + _text(key_id)
+
+
+ACCESS_KEYS: Range = under(b"k")
+
+
+def access_key_id(row_key: bytes) -> str:
+    """The id in a key made by `access_key`."""
+    return row_key[1:-1].decode()
+
+
 def file(file_id: bytes) -> bytes:
     """Of the faces that address files by id (16 bytes)."""
     return b"f" + file_id

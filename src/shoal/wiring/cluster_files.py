@@ -2,9 +2,10 @@
 
     DIR/join         cluster id and secret: given to nodes (0600)
     DIR/credentials  the first access key, random, made at the first start (0600)
+    DIR/kek          the key under which the secrets of all access keys are sealed in the catalog: 32 bytes (0600)
     DIR/endpoints    where the coordinators listen
 
-All are small JSON objects, replaced as a whole. A reader refuses a file with other fields than it knows.
+All but `kek` are small JSON objects, replaced as a whole. A reader refuses a file with other fields than it knows.
 """
 
 import os
@@ -18,13 +19,15 @@ from shoal.base.env import Secrets
 from shoal.base.errors import AccessDenied, DiskFailed, InvalidArgument, NodeUnreachable, NotFound
 from shoal.base.ids import Address
 from shoal.core.trust.cluster_keys import SECRET_BYTES
+from shoal.core.trust.new_keys import NEW_SECRET_BYTES, mint_key_id, secret_text
 from shoal.core.trust.signing import Credential
 from shoal.net.address import parse_address
 
 JOIN = "join"
 CREDENTIALS = "credentials"
+KEK = "kek"
 ENDPOINTS = "endpoints"
-_KEY_ID_BYTES = 10
+KEK_BYTES = 32
 _SECRET = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}")
 
 T = TypeVar("T")
@@ -58,23 +61,33 @@ class EndpointsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_json(path: Path, kind: type[T]) -> T:
     """Raises: NotFound, AccessDenied, InvalidArgument."""
+    content = _read(path)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise InvalidArgument(f"{path} is not what Shoal writes there: {exc}") from exc
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except FileNotFoundError as exc:
         raise NotFound(f"there is no {path}") from exc
     except PermissionError as exc:
         raise AccessDenied(f"{path} may not be read by this user") from exc
     except OSError as exc:
         raise InvalidArgument(f"{path} cannot be read: {exc.strerror}") from exc
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise InvalidArgument(f"{path} is not what Shoal writes there: {exc}") from exc
 
 
 def write_json(path: Path, content: object, *, mode: int = 0o600) -> None:
     """Replace `path`; durable on return. Raises: DiskFailed; then the old content is still there."""
+    _write_durably(path, msgspec.json.format(msgspec.json.encode(content)) + b"\n", mode)
+
+
+def _write_durably(path: Path, content: bytes, mode: int) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(path, msgspec.json.format(msgspec.json.encode(content)) + b"\n", mode)
+        _replace(path, content, mode)
         _sync_directory(path.parent)
     except OSError as exc:
         raise DiskFailed(f"{path} cannot be written: {exc.strerror}", path=str(path)) from exc
@@ -107,9 +120,27 @@ def found_cluster(directory: Path, secrets: Secrets) -> tuple[JoinFile, Credenti
     if not os.path.lexists(directory / JOIN):
         write_json(directory / JOIN, JoinFile(secrets.token(16).hex(), secrets.token(SECRET_BYTES).hex()))
     if not os.path.lexists(directory / CREDENTIALS):
-        key = f"SHOAL{secrets.token(_KEY_ID_BYTES).hex().upper()}"
-        write_json(directory / CREDENTIALS, CredentialsFile(key, secrets.token(SECRET_BYTES).hex()))
+        secret = secret_text(secrets.token(NEW_SECRET_BYTES))
+        write_json(directory / CREDENTIALS, CredentialsFile(mint_key_id(secrets), secret))
     return read_json(directory / JOIN, JoinFile), read_credential(directory / CREDENTIALS)
+
+
+def found_kek(directory: Path, secrets: Secrets, *, is_sealed: bool) -> bytes:
+    """The key-encryption key of this directory; a new one, random, if there is none yet and nothing `is_sealed`.
+
+    Raises: AccessDenied if it is missing and something is sealed, or may not be read; InvalidArgument, DiskFailed.
+    """
+    path = directory / KEK
+    if not os.path.lexists(path):
+        if is_sealed:
+            raise AccessDenied(
+                f"{path} is missing: the secrets of the access keys in the catalog are sealed under it; restore it"
+            )
+        _write_durably(path, secrets.token(KEK_BYTES), 0o600)
+    kek = _read(path)
+    if len(kek) != KEK_BYTES:
+        raise InvalidArgument(f"{path} is not a key-encryption key: it has {len(kek)} bytes, not {KEK_BYTES}")
+    return kek
 
 
 def read_credential(path: Path) -> Credential:

@@ -7,22 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from shoal.base.env import Env
+from shoal.base.env import Env, Secrets
 from shoal.base.ids import Address
 from shoal.client.one_error import one_error
 from shoal.coordinator.coordinator import Coordinator, open_coordinator
 from shoal.coordinator.settings import CoordinatorSettings
+from shoal.core.catalog.access_keys import has_keys
 from shoal.core.trust.cluster_keys import ClusterKeys
-from shoal.core.trust.signing import Credential
 from shoal.engine.sqlite import SqliteEngine, open_sqlite_engine
 from shoal.model.cluster import ClusterSettings
 from shoal.net.settings import LinkSettings
-from shoal.ports.keyring import AccessKey, Scope
+from shoal.ports.engine import Engine
 from shoal.ports.log import Log
-from shoal.wiring.cluster_files import found_cluster, secret_of, write_endpoints
+from shoal.wiring.cluster_files import found_cluster, found_kek, secret_of, write_endpoints
 from shoal.wiring.env import opened_env
 from shoal.wiring.env.workers import WorkerPool
 from shoal.wiring.listening import listening
+from shoal.wiring.secret_box import AesGcmBox
 from shoal.wiring.sole_use import sole_use
 
 T = TypeVar("T")
@@ -42,16 +43,6 @@ class CoordinatorProcess:
     link: LinkSettings = field(default_factory=LinkSettings)
 
 
-class OneKey:
-    """The key ring of a cluster that has only its first key, which may do everything."""
-
-    def __init__(self, credential: Credential) -> None:
-        self._key = AccessKey(credential.key_id, credential.secret, Scope.ADMIN)
-
-    def find(self, key_id: str) -> AccessKey | None:
-        return self._key if key_id == self._key.key_id else None
-
-
 @asynccontextmanager
 async def running_coordinator(process: CoordinatorProcess, log: Log) -> AsyncIterator["RunningCoordinator"]:
     """A coordinator that listens and whose catalog is open. Raises: AlreadyExists (the port or the directory is in
@@ -65,7 +56,8 @@ async def running_coordinator(process: CoordinatorProcess, log: Log) -> AsyncIte
             env,
             engine,
             keys=ClusterKeys(secret_of(join)),
-            keyring=OneKey(credential),
+            box=await _secret_box(engine, process.data, env.secrets),
+            first_key=credential,
             settings=CoordinatorSettings(cluster_id=join.cluster_id, cluster=process.cluster),
             log=log,
         )
@@ -74,6 +66,11 @@ async def running_coordinator(process: CoordinatorProcess, log: Log) -> AsyncIte
         address = process.advertise or bound
         write_endpoints(process.data, [address])
         yield RunningCoordinator(coordinator, address)
+
+
+async def _secret_box(engine: Engine, data: Path, secrets: Secrets) -> AesGcmBox:
+    is_sealed = await engine.read(has_keys)
+    return AesGcmBox(found_kek(data, secrets, is_sealed=is_sealed), secrets)
 
 
 @asynccontextmanager

@@ -11,7 +11,8 @@ from shoal.core import routes
 from shoal.core.routes import COORDINATOR_ROUTES, Caller, Route
 from shoal.core.trust import signing
 from shoal.core.trust.signing import Credential, SignedHead
-from shoal.ports.keyring import Scope
+from shoal.model.access_keys import Scope
+from shoal.ports.keyring import AccessKey
 from shoal.testing.sim.env import ManualClock
 from support.catalog_bench import KEYS
 from support.coordinator_bench import READER, STRANGER, WRITER, StaticKeyRing, node_credential
@@ -35,7 +36,7 @@ def test_keys_and_nodes_are_known_by_their_signatures() -> None:
     clock = ManualClock()
     door = authenticator(clock)
     assert door.authenticate(head(WRITER, clock), target=TARGET, body=BODY) == ClientCaller(
-        "writer", Scope.WRITE, WRITER.secret
+        AccessKey("writer", WRITER.secret, Scope.WRITE)
     )
     node = door.authenticate(head(node_credential("a"), clock), target=TARGET, body=BODY)
     assert isinstance(node, NodeCaller)
@@ -74,9 +75,9 @@ def test_another_body_or_target_or_an_old_time_is_refused() -> None:
 
 CALLERS: dict[str, Known] = {
     "node": NodeCaller(node_id("a"), b""),
-    "reader": ClientCaller("k", Scope.READ, b""),
-    "writer": ClientCaller("k", Scope.WRITE, b""),
-    "admin": ClientCaller("k", Scope.ADMIN, b""),
+    "reader": ClientCaller(AccessKey("k", b"", Scope.READ)),
+    "writer": ClientCaller(AccessKey("k", b"", Scope.WRITE)),
+    "admin": ClientCaller(AccessKey("k", b"", Scope.ADMIN)),
 }
 ALLOWED = {
     Caller.NODE: {"node"},
@@ -107,5 +108,5 @@ def test_a_remembered_call_is_refused_the_second_time() -> None:
 
 
 def test_no_secret_shows_in_a_caller() -> None:
-    assert "secret" not in repr(ClientCaller("k", Scope.READ, b"secret"))
+    assert "secret" not in repr(ClientCaller(AccessKey("k", b"secret", Scope.READ)))
     assert "secret" not in repr(NodeCaller(node_id("a"), b"secret"))

@@ -7,14 +7,15 @@ import pytest
 
 from shoal.base.ids import ChunkId, NodeId, VersionId, WallNs
 from shoal.core import routes
-from shoal.core.routes import COORDINATOR_ROUTES, Caller, Route
+from shoal.core.routes import COORDINATOR_ROUTES, Caller, Reach, Route
 from shoal.formats import wire
 from shoal.model.catalog import ChunkRef
 from shoal.model.cluster import COPIES_MAX, NAME_BYTES_MAX, PAGE_CHUNKS_MAX
 from shoal.model.messages.objects import LIST_MAX, ChunkLocation, ListedObject, ObjectList, Page, ReplicaLocation
 from support.model_samples import STRUCTS
 
-WRITES = {routes.STAGE, routes.COMMIT, routes.DELETE}
+WRITES = (routes.STAGE, routes.COMMIT, routes.DELETE)
+ADMINISTRATION = (routes.CREATE_KEY, routes.LIST_KEYS, routes.REVOKE_KEY)
 IDEMPOTENT = {"session", "sequence", "node_id"}
 
 
@@ -45,7 +46,13 @@ def test_no_two_routes_take_the_same_message() -> None:
 
 @pytest.mark.parametrize("route", COORDINATOR_ROUTES, ids=by_target)
 def test_what_changes_the_catalog_needs_write_scope_or_is_a_nodes(route: Route) -> None:
-    assert (route in WRITES) == (route.caller in (Caller.WRITER, Caller.ADMIN))
+    assert (route in WRITES) == (route.caller is Caller.WRITER)
+
+
+@pytest.mark.parametrize("route", COORDINATOR_ROUTES, ids=by_target)
+def test_who_looks_after_the_cluster_has_an_unlimited_key_with_admin_scope(route: Route) -> None:
+    assert (route in ADMINISTRATION) == (route.caller is Caller.ADMIN)
+    assert route.caller is not Caller.ADMIN or (route.reach is Reach.CLUSTER and route.is_remembered)
 
 
 @pytest.mark.parametrize("route", [route for route in COORDINATOR_ROUTES if "/nodes/" in route.target], ids=by_target)

@@ -29,6 +29,7 @@ ROWS: dict[str, st.SearchStrategy[bytes]] = {
     "node": NODES.map(keys.node),
     "map_update": U64.map(keys.map_update),
     "lease": NAMES.map(keys.lease),
+    "access_key": NAMES.map(keys.access_key),
     "file": IDS.map(keys.file),
     "newest": st.builds(keys.newest, NAMES, U64, IDS.map(VersionId)),
 }
@@ -42,6 +43,7 @@ RANGES: dict[str, st.SearchStrategy[keys.Range]] = {
     "result": U64.map(SessionId).map(keys.results),
     "node": st.just(keys.NODES),
     "map_update": st.just(keys.MAP_UPDATES),
+    "access_key": st.just(keys.ACCESS_KEYS),
     "live": st.builds(keys.live_prefix, NAMES, NAMES | st.just("")).map(keys.under),
 }
 
@@ -83,6 +85,12 @@ def test_under_holds_nothing_else(prefix: bytes, row: bytes) -> None:
 def test_live_rows_lie_in_order_of_bucket_and_name(one: tuple[str, str], two: tuple[str, str]) -> None:
     ordered = [part.encode() for part in one] < [part.encode() for part in two]
     assert (keys.live(*one) < keys.live(*two)) == ordered
+
+
+@given(one=NAMES, two=NAMES)
+def test_access_keys_lie_in_order_of_their_ids_and_give_them_back(one: str, two: str) -> None:
+    assert (keys.access_key(one) < keys.access_key(two)) == (one.encode() < two.encode())
+    assert keys.access_key_id(keys.access_key(one)) == one
 
 
 @pytest.mark.parametrize("names", [["a", "a\x01", "a/", "a/b", "aa", "\U0010ffff"]])

@@ -1,6 +1,7 @@
 """Access keys: scopes include the ones below them, and a key does not tell its secret."""
 
-from shoal.ports.keyring import AccessKey, Scope
+from shoal.model.access_keys import Scope
+from shoal.ports.keyring import AccessKey
 
 
 def test_each_scope_includes_the_ones_below() -> None:

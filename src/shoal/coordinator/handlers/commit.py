@@ -10,6 +10,7 @@ from shoal.coordinator.desk import Desk, note_damage
 from shoal.coordinator.promoter import Promoter
 from shoal.core.catalog.commit import ProvenCommit, commit_version, find_committed, prove_commit
 from shoal.core.catalog.staging import ManifestAudit, prove_page, read_page, stage_page
+from shoal.core.trust.access import check_bucket
 from shoal.formats.errors import body_of
 from shoal.model.catalog import ManifestPage, Version
 from shoal.model.messages.objects import (
@@ -59,6 +60,7 @@ class CommitHandlers:
 
     async def _commit(self, request: Commit, session: SessionId, caller: ClientCaller) -> _Done:
         try:
+            check_bucket(caller.key, request.bucket)
             version, commit_number = await self._commit_or_find(request, session, caller)
         except LocalFault:
             raise

@@ -8,9 +8,11 @@ from shoal.coordinator.read_grants import ReadGrants
 from shoal.core.catalog.arguments import check_name, check_number, check_session_id
 from shoal.core.catalog.lookup import find_version, first_chunks, page_chunks
 from shoal.core.catalog.sessions import require_living
+from shoal.core.trust.access import check_bucket
 from shoal.formats.errors import body_of
 from shoal.model.messages.objects import BATCH_MAX, Found, GetPage, LookupBatch, LookupReply, Name, Page
 from shoal.ports.engine import Snapshot
+from shoal.ports.keyring import AccessKey
 
 _GRANTS_MAX = 32_768
 """In one answer: about 6 MiB. More names are asked for again."""
@@ -27,14 +29,13 @@ class LookupHandlers:
         if not 1 <= len(message.names) <= BATCH_MAX:
             raise InvalidArgument(f"a batch has 1 to {BATCH_MAX} names", got=len(message.names))
         check_session_id(message.session)
-        grants = self._grants()
+        grants = self._grants(caller.key)
 
         def look(snapshot: Snapshot) -> LookupReply:
             self._check_session(snapshot, message.session, caller)
             with_grants = grants if message.with_chunks else None
-            return LookupReply(
-                tuple([self._find(snapshot, name, with_grants) for name in message.names]), snapshot.commit_number
-            )
+            found = [self._find(snapshot, name, caller.key, grants=with_grants) for name in message.names]
+            return LookupReply(tuple(found), snapshot.commit_number)
 
         return await self._desk.engine.read(look)
 
@@ -43,7 +44,7 @@ class LookupHandlers:
         check_session_id(message.session)
         check_name(message.name)
         check_number(message.page, "the page", below=1 << 32)
-        grants = self._grants()
+        grants = self._grants(caller.key)
 
         def look(snapshot: Snapshot) -> Page:
             self._check_session(snapshot, message.session, caller)
@@ -56,8 +57,9 @@ class LookupHandlers:
         """A session protects what it reads from being collected; so it must live, and be the caller's."""
         require_living(snapshot, session, caller.key_id)
 
-    def _find(self, snapshot: Snapshot, name: Name, grants: ReadGrants | None) -> Found:
+    def _find(self, snapshot: Snapshot, name: Name, key: AccessKey, *, grants: ReadGrants | None) -> Found:
         try:
+            check_bucket(key, name.bucket)
             version = find_version(snapshot, check_name(name))
             if grants is None:
                 return Found(version)
@@ -70,7 +72,7 @@ class LookupHandlers:
             note_damage(self._desk.log, exc)
             return Found(error=body_of(exc))
 
-    def _grants(self) -> ReadGrants:
+    def _grants(self, key: AccessKey) -> ReadGrants:
         members = self._desk.members
-        expires = WallNs(self._desk.env.clock.wall() + members.settings.read_grant_ns)
+        expires = key.until(WallNs(self._desk.env.clock.wall() + members.settings.read_grant_ns))
         return ReadGrants(self._desk.keys.grant_key, members.states, expires=expires)

@@ -1,12 +1,13 @@
 """Sessions and the map, for clients."""
 
-from shoal.base.ids import SessionId
+from shoal.base.ids import SessionId, WallNs
 from shoal.base.units import MILLISECOND
 from shoal.coordinator.authentication import ClientCaller
 from shoal.coordinator.desk import Desk
 from shoal.coordinator.session_keeper import SessionKeeper
 from shoal.core.catalog.arguments import check_number, check_session_id
 from shoal.formats.grant import Grant, GrantKind, seal_grant
+from shoal.model.access_keys import Scope
 from shoal.model.cluster import MapDelta
 from shoal.model.messages.sessions import (
     CloseSession,
@@ -17,7 +18,6 @@ from shoal.model.messages.sessions import (
     SessionHeartbeat,
     SessionOpened,
 )
-from shoal.ports.keyring import Scope
 
 
 class SessionHandlers:
@@ -59,8 +59,8 @@ class SessionHandlers:
         return self._desk.members.since(message.map_version)
 
     def _put_grant(self, session: SessionId, caller: ClientCaller) -> bytes:
-        if caller.scope < Scope.WRITE:
+        if caller.key.scope < Scope.WRITE:
             return b""
-        expires_ns = self._desk.env.clock.wall() + self._desk.settings.put_grant_ns
+        expires_ns = caller.key.until(WallNs(self._desk.env.clock.wall() + self._desk.settings.put_grant_ns))
         grant = Grant(kind=GrantKind.PUT, expires_ms=expires_ns // MILLISECOND, session=session)
         return seal_grant(grant, self._desk.keys.grant_key)

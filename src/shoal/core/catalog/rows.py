@@ -6,7 +6,7 @@ import msgspec
 
 from shoal.base.errors import ManifestDamaged
 from shoal.formats import wire
-from shoal.model import catalog, cluster
+from shoal.model import access_keys, catalog, cluster
 from shoal.ports.engine import Snapshot, Tx
 
 T = TypeVar("T")
@@ -54,6 +54,7 @@ RESULT = RowKind(catalog.OperationResult)
 NODE = RowKind(cluster.NodeRecord)
 MAP_UPDATE = RowKind(cluster.MapUpdate)
 LEASE = RowKind(catalog.Lease)
+ACCESS_KEY = RowKind(access_keys.AccessKeyRow)
 
 HOLDING = b""
 """A holder row says all with its key."""

@@ -19,6 +19,8 @@ SKEW_MAX_NS = 5 * MINUTE
 REPLY_MAC = "x-shoal-mac"
 NODE_KEY_PREFIX = "node/"
 """A key id of `node/<node id>` is a node's; all others are access keys."""
+MISMATCH = "the signature does not match: wrong secret, a revoked key, or a key of another cluster"
+"""Told of every signature that does not hold, so that nobody learns which keys there are."""
 
 _KEY_ID = re.compile(r"[A-Za-z0-9/_-]{1,64}")
 _HEADER = re.compile(
@@ -26,16 +28,23 @@ _HEADER = re.compile(
 )
 
 
+def check_key_id(text: str) -> str:
+    """`text`, if a key could have this id. Raises: InvalidArgument."""
+    if _KEY_ID.fullmatch(text) is None:
+        raise InvalidArgument("the id of an access key is 1 to 64 letters, digits, '-', '_' and '/'", chars=len(text))
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A key id and its secret. Raises: InvalidArgument if it could not be one, before it is put into a header."""
+    """A key id and its secret. Raises: InvalidArgument if it could not be one, before it is put into a header; what
+    stands in the place of the id is not told, because it may be the secret."""
 
     key_id: str
     secret: bytes
 
     def __post_init__(self) -> None:
-        if _KEY_ID.fullmatch(self.key_id) is None:
-            raise InvalidArgument(f"{self.key_id[:80]!a} is not an access key")
+        check_key_id(self.key_id)
         if not self.secret:
             raise InvalidArgument(f"the secret of access key {self.key_id} is empty")
 
@@ -81,7 +90,7 @@ def verify(head: SignedHead, secret: bytes, *, method: str, target: str, body: b
         secret, method=method, target=target, head=(head.key_id, head.time_ms, head.nonce), body=body
     )
     if not hmac.compare_digest(expected, head.mac):
-        raise AccessDenied("the signature does not match: wrong secret, or a key of another cluster")
+        raise AccessDenied(MISMATCH)
     if abs(wall - head.time_ms * MILLISECOND) > SKEW_MAX_NS:
         raise AccessDenied("the request's time is more than 5 minutes off; set this machine's clock")
 

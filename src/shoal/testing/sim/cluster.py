@@ -34,8 +34,10 @@ from shoal.testing.sim.disk import SimDisk
 from shoal.testing.sim.host import Host, Life
 from shoal.testing.sim.sqlite_vfs import open_sim_engine
 from shoal.testing.sim.world import World
-from shoal.wiring.coordinator import CATALOG, OneKey
+from shoal.wiring.cluster_files import KEK_BYTES
+from shoal.wiring.coordinator import CATALOG
 from shoal.wiring.listening import GRACE_NS
+from shoal.wiring.secret_box import AesGcmBox
 
 COORDINATOR = "coordinator"
 COORDINATOR_ADDRESS = Address(f"{COORDINATOR}:9100")
@@ -94,6 +96,7 @@ class SimCluster:
         rng: Random = world.rng("cluster secret")
         self._secret = rng.randbytes(SECRET_BYTES)
         self.credential = Credential("admin", rng.randbytes(32))
+        self._kek = rng.randbytes(KEK_BYTES)
 
     @property
     def node_names(self) -> list[str]:
@@ -144,7 +147,8 @@ class SimCluster:
                 life.env,
                 engine,
                 keys=self.keys(),
-                keyring=OneKey(self.credential),
+                box=AesGcmBox(self._kek, life.env.secrets),
+                first_key=self.credential,
                 settings=CoordinatorSettings(
                     cluster_id=CLUSTER_ID, cluster=self.shape.cluster, sweep_ns=self.shape.sweep_ns
                 ),

@@ -7,6 +7,7 @@ from shoal.base.errors import ManifestDamaged
 from shoal.base.ids import Address, ChunkId, NodeId, SessionId, VersionId, WallNs
 from shoal.core.catalog import rows
 from shoal.formats import keys, wire
+from shoal.model.access_keys import AccessKeyRow, Scope
 from shoal.model.catalog import (
     Bucket,
     CatalogIdentity,
@@ -91,6 +92,18 @@ SAMPLES: list[tuple[rows.RowKind[Any], object]] = [
     (rows.NODE, NODE),
     (rows.MAP_UPDATE, MapUpdate(9, MapChange.CHANGED, NODE)),
     (rows.LEASE, Lease("h", 1)),
+    (
+        rows.ACCESS_KEY,
+        AccessKeyRow(
+            name="n",
+            scope=Scope.WRITE,
+            buckets=("b",),
+            created_ns=WallNs(1),
+            expires_ns=None,
+            sealed=b"s",
+            revoked_ns=WallNs(2),
+        ),
+    ),
 ]
 
 

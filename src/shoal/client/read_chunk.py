@@ -69,8 +69,8 @@ class ChunkReader:
             except LocalFault:
                 raise
             except ShoalError as exc:
-                search.failed(replica, exc)
-                self._tell(exc, ref, replica)
+                if search.failed(replica, exc):
+                    self._tell(exc, ref, replica)
                 if whole is not None and whole.is_broken:
                     if at > start:
                         raise

@@ -41,6 +41,7 @@ class ReplicaSearch:
         self._give_up = env.clock.now() + patience_ns
         self._chunk = location.ref.chunk
         self._useless: dict[tuple[NodeId, int], None] = {}
+        self._failed: dict[tuple[NodeId, int], None] = {}
         self._fruitless_rounds = 0
         self._reached = 0
         self._replicas = location.replicas
@@ -59,14 +60,18 @@ class ReplicaSearch:
             replica = self._failover.next_replica()
         return replica
 
-    def failed(self, replica: ReplicaLocation, error: ShoalError) -> None:
-        """Reading `replica` ended with `error`."""
+    def failed(self, replica: ReplicaLocation, error: ShoalError) -> bool:
+        """Reading `replica` ended with `error`. True if it is the first time that something was wrong with it."""
+        where = (replica.node, replica.placement)
         fault = fault_of(error)
         self._failover.remember(replica, fault)
         if fault is not ReplicaFault.UNREACHABLE:
-            self._useless[replica.node, replica.placement] = None
+            self._useless[where] = None
         elif isinstance(error, NodeUnreachable | OutcomeUnknown | DeadlineExceeded):
             self._view.doubt(replica.node)
+        is_news = where not in self._failed
+        self._failed[where] = None
+        return is_news
 
     async def _begin_round(self, reached: int) -> None:
         """Raises: what made the last round end, if there is nothing left to hope for."""

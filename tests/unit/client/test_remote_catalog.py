@@ -66,7 +66,8 @@ class ScriptedLink:
 def catalog_over(*failures: ShoalError | None) -> tuple[RemoteCatalog, PatientClock, ScriptedLink]:
     """A catalog whose calls fail like this; None is a call that is never answered."""
     clock = PatientClock()
-    env: Env = replace(diskless_env(threads=1), clock=clock)
+    with diskless_env(threads=1) as real:
+        env: Env = replace(real, clock=clock)
     link = ScriptedLink(clock, *failures)
     settings = ClientSettings(patience_ns=PATIENCE_NS, control_deadline_ns=10 * SECOND)
     addresses = (Address("one:1"), Address("two:2"))

@@ -90,7 +90,6 @@ class PrimaryPut:
         self._receipts: dict[NodeId, Receipt] = {}
         self._stored: StoredReplica | None = None
         self._is_local_lost = False
-        self._is_stopped = False
         self._outcome: asyncio.Future[Answer | Refuse] = asyncio.get_running_loop().create_future()
 
     async def run(self, body: IncomingBody) -> Reply:
@@ -116,10 +115,8 @@ class PrimaryPut:
 
     def stop(self) -> None:
         """The node stops: nothing that is under way will end. Whoever waits for the answer is refused."""
-        self._is_stopped = True
         self._cut_all()
-        if not self._outcome.done():
-            self._outcome.set_result(Refuse("the primary is stopping", (), ()))
+        self._conclude(Refuse("the primary is stopping", (), ()))
 
     # -- taking the payload in
 
@@ -192,8 +189,6 @@ class PrimaryPut:
     # -- what happened, and what follows
 
     def _happened(self, event: Event) -> None:
-        if self._is_stopped:
-            return
         for command in self._machine.handle(event, self._keeping.env.clock.now()):
             self._do(command)
 

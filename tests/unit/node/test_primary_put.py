@@ -13,7 +13,7 @@ from shoal.base.units import KIB, MIB, MILLISECOND
 from shoal.core.trust.receipts import ChunkFacts, verify_receipt
 from shoal.formats import wire
 from shoal.formats.errors import body_of, read_error, status_of
-from shoal.formats.seal import SEAL_BYTES
+from shoal.formats.seal import SEAL_BYTES, Seal, pack_seal
 from shoal.model.messages.replicas import PutReply
 from shoal.node.feeds import FRAMES_MAX
 from shoal.node.primary_put import WHOLE_MAX
@@ -342,6 +342,20 @@ def test_bytes_that_are_not_those_announced_leave_nothing_anywhere(size: int) ->
         reply = await lab.put(a, data, at(1), body=body, targets={b.id: 2, c.id: 3}, quorum=2)
         assert reply.status == 400
         assert "wrong digest" in error_in(reply).sentence
+        assert await nothing_is_left(lab)
+
+    in_node_lab(main)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize("wrong", ["sha256", "crc64"])
+def test_each_of_the_two_digests_must_be_right(size: int, wrong: str) -> None:
+    async def main(lab: NodeLab) -> None:
+        a, b = await lab.cluster("a", "b")
+        data = content(1, size)
+        seal = Seal(sha256(data + bytes(wrong == "sha256")), crc64(data) ^ (wrong == "crc64"))
+        reply = await lab.put(a, data, at(1), body=data + pack_seal(seal), targets={b.id: 2}, quorum=2)
+        assert reply.status == 400
         assert await nothing_is_left(lab)
 
     in_node_lab(main)

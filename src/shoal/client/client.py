@@ -24,6 +24,7 @@ from shoal.client.settings import ClientSettings
 from shoal.core.names import ObjectName, check_bucket, check_key
 from shoal.formats.errors import error_of
 from shoal.model.catalog import Version
+from shoal.model.messages.keys import CreateKey, KeyList, KeyRevoked, ListKeys, RevokeKey
 from shoal.model.messages.objects import (
     Delete,
     Deleted,
@@ -37,6 +38,7 @@ from shoal.model.messages.objects import (
     VersionOutcome,
 )
 from shoal.model.messages.status import ClusterStatus
+from shoal.ports.administration import Administration, NewKey
 from shoal.ports.catalog import Catalog, Directory
 from shoal.ports.link import NodeLink
 from shoal.ports.log import Log
@@ -59,6 +61,7 @@ class Client:
         link: NodeLink,
         catalog: Catalog,
         directory: Directory,
+        administration: Administration,
         settings: ClientSettings,
         log: Log,
     ) -> None:
@@ -66,6 +69,7 @@ class Client:
         self._link = link
         self._catalog = catalog
         self._directory = directory
+        self._administration = administration
         self._settings = settings
         self._log = log
         self._background = Background()
@@ -227,6 +231,20 @@ class Client:
     async def status(self) -> ClusterStatus:
         """How the cluster is."""
         return await self._directory.status()
+
+    # -- looking after the cluster
+
+    async def create_key(self, message: CreateKey) -> NewKey:
+        """Make an access key. Raises: as `Administration.create_key`."""
+        return await self._administration.create_key(message)
+
+    async def list_keys(self, message: ListKeys) -> KeyList:
+        """One page of access keys. Raises: as `Administration.list_keys`."""
+        return await self._administration.list_keys(message)
+
+    async def revoke_key(self, message: RevokeKey) -> KeyRevoked:
+        """End an access key. Raises: as `Administration.revoke_key`."""
+        return await self._administration.revoke_key(message)
 
 
 def _target(bucket: str, key: str) -> ObjectName:

@@ -1,7 +1,8 @@
 """The catalog and the directory of a cluster with coordinators: signed calls, tried again while nobody answers.
 
-All calls may be sent again: reads change nothing, mutations carry a session and a sequence number under which the
-coordinator finds the first result, and a second session opened by accident ends by itself.
+All calls but one may be sent again: reads change nothing, mutations carry a session and a sequence number under which
+the coordinator finds the first result, a second session opened by accident ends by itself, and a key that is revoked is
+revoked. Only making a key is not tried again once it may have been done.
 """
 
 from dataclasses import dataclass
@@ -24,10 +25,12 @@ from shoal.client.backoff import backoff_ns
 from shoal.client.settings import ClientSettings
 from shoal.core import control_call, routes
 from shoal.core.routes import Route
+from shoal.core.trust.new_keys import mask_secret, secret_text
 from shoal.core.trust.signing import Credential
 from shoal.formats.errors import body_of, error_of
 from shoal.model.cluster import MapDelta
-from shoal.model.messages import objects, sessions, status
+from shoal.model.messages import keys, objects, sessions, status
+from shoal.ports.administration import NewKey
 from shoal.ports.link import NodeLink
 
 _SURELY_NOT_DONE = (NodeUnreachable, Throttled)
@@ -39,6 +42,14 @@ class _Past:
     """What became of the tries of a mutation so far."""
 
     may_be_done: bool = False
+    is_repeatable: bool = True
+    """False: one that may be done is not sent again."""
+
+    def allows_another(self, error: TransientError) -> bool:
+        """Whether the call is sent again after this."""
+        if not self.is_repeatable:
+            return isinstance(error, _SURELY_NOT_DONE)
+        return isinstance(error, _RETRIED) or type(error) is TransientError
 
     def told(self, error: ShoalError) -> ShoalError:
         """What an answer means after such a past: where a session is over, its results are gone as well."""
@@ -48,7 +59,7 @@ class _Past:
 
 
 class RemoteCatalog:
-    """I am the `Catalog` and `Directory` of clients that have coordinators to ask."""
+    """I am the `Catalog`, `Directory` and `Administration` of clients that have coordinators to ask."""
 
     def __init__(
         self,
@@ -80,7 +91,7 @@ class RemoteCatalog:
             try:
                 answer = await self._try(route, message, self._coordinators[at], give_up=give_up)
             except TransientError as exc:
-                if not isinstance(exc, _RETRIED) and type(exc) is not TransientError:
+                if not past.allows_another(exc):
                     raise
                 error = exc
             else:
@@ -127,6 +138,32 @@ class RemoteCatalog:
     async def status(self) -> status.ClusterStatus:
         """See `Directory`."""
         reply: status.ClusterStatus = await self._call(routes.STATUS, status.GetStatus())
+        return reply
+
+    # -- the administration
+
+    async def create_key(self, message: keys.CreateKey) -> NewKey:
+        """See `Administration`."""
+        try:
+            reply: keys.KeyCreated = await self._mutate(routes.CREATE_KEY, message, _Past(is_repeatable=False))
+        except _SURELY_NOT_DONE:
+            raise
+        except TransientError as exc:
+            raise OutcomeUnknown(
+                f"there may be a new key whose secret nobody knows; `shoal key list` shows it: {exc.sentence}"
+            ) from exc
+        key_id = reply.key.key_id
+        raw = mask_secret(reply.masked_secret, key_id=key_id, caller_secret=self._credential.secret)
+        return NewKey(reply.key, secret_text(raw))
+
+    async def list_keys(self, message: keys.ListKeys) -> keys.KeyList:
+        """See `Administration`."""
+        reply: keys.KeyList = await self._call(routes.LIST_KEYS, message)
+        return reply
+
+    async def revoke_key(self, message: keys.RevokeKey) -> keys.KeyRevoked:
+        """See `Administration`."""
+        reply: keys.KeyRevoked = await self._mutate(routes.REVOKE_KEY, message, _Past())
         return reply
 
     # -- the catalog

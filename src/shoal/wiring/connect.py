@@ -78,5 +78,8 @@ async def open_client(
         remote = RemoteCatalog(
             env, link, coordinators=cluster.coordinators, credential=cluster.credential, settings=chosen
         )
-        async with Client(env, link=link, catalog=remote, directory=remote, settings=chosen, log=log) as client:
+        client = Client(
+            env, link=link, catalog=remote, directory=remote, administration=remote, settings=chosen, log=log
+        )
+        async with client:
             yield client

@@ -203,7 +203,13 @@ class SimCluster:
         """A client in the process `life`."""
         remote = self.catalog(life)
         client = Client(
-            life.env, link=life.link, catalog=remote, directory=remote, settings=self.shape.client, log=life.log
+            life.env,
+            link=life.link,
+            catalog=remote,
+            directory=remote,
+            administration=remote,
+            settings=self.shape.client,
+            log=life.log,
         )
         async with client:
             yield client

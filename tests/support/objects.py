@@ -20,9 +20,11 @@ def client_of(data: Path, *, patience_ns: int = 10 * SECOND) -> AbstractAsyncCon
     return open_client(find_cluster(data=data), log=StreamLog(level=Level.ERROR), settings=settings)
 
 
-async def put_bytes(data: Path, key: str, content: bytes, *, chunk_bytes: int = 0) -> Version:
+async def put_bytes(
+    data: Path, key: str, content: bytes, *, chunk_bytes: int = 0, patience_ns: int = 10 * SECOND
+) -> Version:
     """Store an object."""
-    async with client_of(data) as client:
+    async with client_of(data, patience_ns=patience_ns) as client:
         return await client.put(DEFAULT_BUCKET, key, BytesSource(content), options=PutOptions(chunk_bytes=chunk_bytes))
 
 

@@ -20,7 +20,7 @@ def translated(error: OSError, *, during: str, path: str) -> ShoalError:
         case errno.EMFILE | errno.ENFILE:
             return Throttled("too many open files", **facts)
         case _:
-            return DiskFailed(f"the disk failed: {error.strerror}", **facts)
+            return DiskFailed(f"the disk failed: {error.strerror}: {path or 'its root'}", **facts)
 
 
 @contextmanager

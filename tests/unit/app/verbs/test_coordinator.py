@@ -1,0 +1,82 @@
+"""`shoal coordinator`: what an operator may say, and what becomes of it."""
+
+from pathlib import Path
+
+import pytest
+
+from shoal.app.verbs import coordinator as verb
+from shoal.base.errors import InvalidArgument
+from shoal.model.cluster import ClusterSettings
+from shoal.wiring.coordinator import CoordinatorProcess
+from shoal.wiring.log import StreamLog
+from support.command_line import Shoal
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[CoordinatorProcess]:
+    """The processes that would have run."""
+    processes = list[CoordinatorProcess]()
+
+    async def serve(process: CoordinatorProcess, log: StreamLog) -> None:
+        processes.append(process)
+
+    monkeypatch.setattr(verb, "_serve", serve)
+    monkeypatch.delenv("SHOAL_DATA", raising=False)
+    return processes
+
+
+@pytest.mark.parametrize(("text", "copies"), [("auto", 0), ("1", 1), ("3", 3), ("16", 16)])
+def test_a_number_of_copies_is_read(text: str, copies: int) -> None:
+    assert verb.parse_replicas(text) == copies
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "+1", "17", "100", "016", "00117", "1_0", " 3", "3\n", "٣", "²", "AUTO", "1e1"]
+)
+def test_any_other_number_is_refused(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="--replicas is auto, or a number from 1 to 16"):
+        verb.parse_replicas(text)
+
+
+def test_without_options_it_serves_this_machine(shoal: Shoal, served: list[CoordinatorProcess], tmp_path: Path) -> None:
+    assert shoal("coordinator").code == 0
+    (process,) = served
+    assert process.data == tmp_path / "shoal-data"
+    assert (process.listen, process.advertise, process.cluster) == ("127.0.0.1:9100", None, ClusterSettings())
+
+
+def test_options_reach_the_cluster(shoal: Shoal, served: list[CoordinatorProcess], tmp_path: Path) -> None:
+    words = ("--data", "d", "--listen", "127.0.0.1:0", "--advertise", "example.org:1", "--replicas", "2")
+    more = ("--chunk-size", "1MiB", "--selector", "capacity", "--volatile")
+    assert shoal("coordinator", *words, *more).code == 0
+    (process,) = served
+    assert process.data == tmp_path / "d"
+    assert (process.listen, process.advertise) == ("127.0.0.1:0", "example.org:1")
+    cluster = process.cluster
+    assert (cluster.copies, cluster.chunk_bytes, cluster.selector) == (2, 1 << 20, "capacity")
+    assert cluster.is_volatile_allowed
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--listen", "0.0.0.0:9100"), "--insecure"),
+        (("--listen", "0.0.0.0:9100", "--insecure"), "--advertise"),
+        (("--listen", "9100"), "is not an address"),
+        (("--advertise", "nowhere"), "is not an address"),
+        (("--replicas", "0"), "--replicas is auto"),
+        (("--chunk-size", "0"), "chunk"),
+        (("--chunk-size", "1GiB"), "512"),
+        (("--chunk-size", "-1"), "is not a size"),
+        (("--selector", "best"), "--selector"),
+        (("extra",), "extra"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    shoal: Shoal, served: list[CoordinatorProcess], words: tuple[str, ...], sentence: str
+) -> None:
+    told = shoal("coordinator", *words)
+    assert told.code == 2
+    assert sentence in told.err
+    assert told.err.count("\n") == 1
+    assert served == []

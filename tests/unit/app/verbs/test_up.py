@@ -1,0 +1,84 @@
+"""`shoal up`: what is asked for, and what it prints. That it runs is shown in `tests/cluster/test_up.py`."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from shoal.app.local_cluster import LocalCluster, RunningCluster
+from shoal.app.supervisor import Supervisor
+from shoal.app.verbs import up as verb
+from shoal.base.ids import Address
+from shoal.wiring.log import StreamLog
+from support.command_line import Shoal
+from support.engines import QuietLog
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[LocalCluster]:
+    """The clusters that would have run; each is interrupted as soon as it runs."""
+    clusters = list[LocalCluster]()
+
+    @asynccontextmanager
+    async def running(settings: LocalCluster, log: StreamLog) -> AsyncIterator[RunningCluster]:
+        clusters.append(settings)
+        supervisor = Supervisor(QuietLog())
+        coordinator = supervisor.children["coordinator"] = settings.coordinator()
+        coordinator.address = Address("127.0.0.1:9100")
+        for number in range(1, settings.nodes + 1):
+            node = supervisor.children[f"node-{number}"] = settings.node(number, coordinator)
+            node.address = Address(f"127.0.0.1:{9200 + number}")
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
+        yield RunningCluster(settings, supervisor, coordinator.address)
+
+    monkeypatch.setattr(verb, "running_cluster", running)
+    monkeypatch.delenv("SHOAL_DATA", raising=False)
+    return clusters
+
+
+def test_it_prints_where_everything_is(shoal: Shoal, started: list[LocalCluster], tmp_path: Path) -> None:
+    told = shoal("up", "--nodes", "2")
+    assert told.out.splitlines() == [
+        f"shoal is up: 2 nodes, data in {tmp_path}/shoal-data",
+        "  control      127.0.0.1:9100",
+        "  node-1       127.0.0.1:9201",
+        "  node-2       127.0.0.1:9202",
+        f"  credentials  {tmp_path}/shoal-data/credentials",
+        f"try: shoal put FILE --data {tmp_path}/shoal-data   (Ctrl-C stops the cluster)",
+    ]
+    assert (told.code, told.err) == (0, "")
+
+
+def test_without_options_it_is_one_node_beside_us(shoal: Shoal, started: list[LocalCluster], tmp_path: Path) -> None:
+    assert "1 node, data" in shoal("up").out
+    assert started == [LocalCluster(tmp_path / "shoal-data", nodes=1, replicas=0, port_base=9100)]
+
+
+def test_options_reach_the_processes(shoal: Shoal, started: list[LocalCluster], tmp_path: Path) -> None:
+    shoal("up", "--data", "d", "--replicas", "2", "--port-base", "0", "--volatile", "--debug")
+    assert started == [
+        LocalCluster(
+            tmp_path / "d",
+            replicas=2,
+            port_base=0,
+            coordinator_options=("--volatile",),
+            node_options=("--store", "memory"),
+            is_debug=True,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "words", [("--nodes", "0"), ("--replicas", "17"), ("--port-base", "1"), ("--nodes", "x"), ("x",)]
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    shoal: Shoal, started: list[LocalCluster], words: tuple[str, ...]
+) -> None:
+    told = shoal("up", *words)
+    assert (told.code, told.out) == (2, "")
+    assert told.err.count("\n") == 1
+    assert started == []

@@ -8,24 +8,14 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib import import_module
 from types import TracebackType
-from typing import NamedTuple
 
 import click
 
 from shoal import __version__
 from shoal.app.exit_codes import ExitCode, exit_code
+from shoal.app.verb_group import Verb, VerbGroup
 from shoal.base.errors import ShoalError
-
-
-class Verb(NamedTuple):
-    """One line of `shoal --help`."""
-
-    name: str
-    summary: str
-    section: str
-
 
 FILES, CLUSTER = "Files", "Clusters"
 
@@ -38,6 +28,7 @@ VERBS = (
     Verb("rm", "Delete an object, or one version for good.", FILES),
     Verb("status", "Show how the cluster is; fails unless all nodes are up.", CLUSTER),
     Verb("nodes", "List the nodes.", CLUSTER),
+    Verb("key", "Make, list and revoke access keys.", CLUSTER),
     Verb("up", "Start a cluster on this machine.", CLUSTER),
     Verb("demo", "See a cluster of processes lose a node and no byte.", CLUSTER),
     Verb("coordinator", "Run one coordinator by hand.", CLUSTER),
@@ -46,27 +37,10 @@ VERBS = (
 MODULES = "shoal.app.verbs"
 
 
-class VerbGroup(click.Group):
-    """I know the verbs by name and import the one that is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [verb.name for verb in VERBS]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        command: click.Command = import_module(f"{MODULES}.{cmd_name}").command
-        command.name = cmd_name
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for section in (FILES, CLUSTER):
-            with formatter.section(section):
-                formatter.write_dl([(verb.name, verb.summary) for verb in VERBS if verb.section == section])
-
-
 @click.group(
     cls=VerbGroup,
+    verbs=VERBS,
+    modules=MODULES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
         "A NAME is a key in bucket `default`; shoal://BUCKET/KEY names any other. Options come after the verb. "

@@ -14,8 +14,11 @@ MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
 _SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,3}))? *(?:([kmgt])(?:i?b)?|b)?", re.IGNORECASE | re.ASCII)
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])", re.ASCII)
+_TIME_SCALE = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _SCALE = {"k": KIB, "m": MIB, "g": GIB, "t": TIB}
 
 
@@ -26,6 +29,14 @@ def parse_size(text: str) -> int:
         raise InvalidArgument(f"{text[:40]!a} is not a size; write for example 4096, 64KiB, 8MiB or 1.5GiB")
     whole, part, scale = match[1], match[2] or "0", _SCALE[match[3].lower()] if match[3] else 1
     return int(whole) * scale + int(part) * scale // int(10 ** len(part))
+
+
+def parse_duration(text: str) -> int:
+    """Nanoseconds of `90s`, `15m`, `12h` or `30d`. Raises: InvalidArgument."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise InvalidArgument(f"{text[:40]!a} is not a length of time; write for example 90s, 15m, 12h or 30d")
+    return int(match[1]) * _TIME_SCALE[match[2]]
 
 
 def format_size(count: float) -> str:

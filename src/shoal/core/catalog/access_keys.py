@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from shoal.base.errors import AccessDenied, AlreadyExists, InvalidArgument, NotFound, PreconditionFailed
 from shoal.base.ids import SessionId, WallNs
-from shoal.base.units import HOUR, SECOND
+from shoal.base.units import DAY, SECOND
 from shoal.core.catalog import rows
 from shoal.core.catalog.cluster_map import scan_all
 from shoal.core.catalog.listing import check_limit
@@ -27,7 +27,7 @@ from shoal.ports.engine import Snapshot, Tx
 NAME_CHARS_MAX = 128
 BUCKETS_MAX = 100
 LIFETIME_NS_MIN = SECOND
-LIFETIME_NS_MAX = 100 * 365 * 24 * HOUR
+LIFETIME_NS_MAX = 100 * 365 * DAY
 FIRST_KEY_NAME = "first key"
 
 

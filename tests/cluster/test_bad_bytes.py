@@ -7,13 +7,17 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from enum import Enum
+from itertools import chain, product
+from types import UnionType
+from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
+import msgspec
 import pytest
 
 from shoal.base.digests import crc64, sha256
 from shoal.base.errors import InvalidArgument
-from shoal.base.ids import Address, ReplicaId, SessionId
+from shoal.base.ids import Address, NodeId, ReplicaId, SessionId
 from shoal.base.units import KIB, MIB
 from shoal.core import routes
 from shoal.core.routes import COORDINATOR_ROUTES, Caller
@@ -244,6 +248,68 @@ def test_a_signed_call_with_no_message_in_it_is_refused(cluster: LocalProcesses)
         answer = insider.post(route.target, body, credential=credential)
         assert (answer.status, answer.error.kind) == (400, InvalidArgument.__name__), (route.target, what)
         assert signing.REPLY_MAC in answer.headers
+
+
+PLAUSIBLE: dict[str, object] = {
+    "bucket": "default",
+    "key": "spoiled",
+    "chunks": (),
+    "chunk_count": 0,
+    "size": 0,
+    "root": sha256(b""),
+    "address": "127.0.0.1:1",
+}
+"""By name of a field: what gets a message past the first checks of its handler. Other fields have it by their type."""
+
+HOSTILE: tuple[object, ...] = (None, -1, 0, 2**63, 2**64 - 1, "", "x" * 2000, "a\0b", b"", bytes(33), [], True, 1.5, {})
+
+
+def plausible(kind: Any, known: dict[str, object]) -> Any:
+    """A value of this type; fields of messages that are `known` by their names have that value."""
+    if isinstance(kind, NewType):
+        return plausible(kind.__supertype__, known)
+    if get_origin(kind) in (Union, UnionType):
+        return plausible(get_args(kind)[0], known)
+    if get_origin(kind) is tuple:
+        return (plausible(get_args(kind)[0], known),)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        hints = get_type_hints(kind)
+        fields = {name: known[name] if name in known else plausible(hints[name], known) for name in hints}
+        return kind(**{name: value for name, value in fields.items() if name in kind.__struct_fields__})
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(iter(kind))
+    return {int: 1, str: "x", bytes: bytes(16), bool: False, float: 1.0}.get(kind, {})
+
+
+def spoiled(message: Any) -> Iterator[Any]:
+    """The parts of a message with one of them replaced by something hostile, one after the other."""
+    yield from HOSTILE
+    if isinstance(message, list):
+        for index, part in enumerate(message):
+            for other in spoiled(part):
+                yield [*message[:index], other, *message[index + 1 :]]
+
+
+def test_no_field_of_any_call_can_break_its_handler(cluster: LocalProcesses) -> None:
+    """Every field of every call, rightly signed, with every hostile value: whatever is wrong, it is no bug."""
+    insider = Insider(cluster.data, cluster.endpoint)
+    members = insider.members()
+    stranger = NodeId(os.urandom(16).hex())
+    for route in COORDINATOR_ROUTES:
+        is_nodes = route.caller is Caller.NODE
+        credential = node_credential(insider.keys, stranger) if is_nodes else insider.credential
+        with insider.session() as opened:
+            known = PLAUSIBLE | {"session": opened.session, "node_id": stranger, "name": members[0].name}
+            one_chunk = {"chunk": fresh_chunk(opened.session), "size": 1, "chunk_count": 1, "node": members[0].node_id}
+            with_chunk = {name: value for name, value in known.items() if name != "chunks"} | one_chunk
+            samples = {wire.encode(plausible(route.request, values)) for values in (known, with_chunk)}
+            for parts in chain.from_iterable(spoiled(msgspec.msgpack.decode(sample)) for sample in sorted(samples)):
+                if route is routes.REGISTER and (not isinstance(parts, list) or parts[1:2] != [members[0].name]):
+                    continue  # under a name that is not taken it would become a member
+                answer = insider.post(route.target, msgspec.msgpack.encode(parts), credential=credential)
+                assert answer.status != 500, (route.target, parts)
+                assert signing.REPLY_MAC in answer.headers, (route.target, parts)
+    assert [member.name for member in insider.members()] == [member.name for member in members]
 
 
 def test_a_control_call_that_is_too_large_is_refused(cluster: LocalProcesses) -> None:

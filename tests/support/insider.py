@@ -22,6 +22,7 @@ from shoal.formats.errors import error_of
 from shoal.formats.grant import Grant, GrantKind, grant_text, seal_grant
 from shoal.formats.seal import Seal, pack_seal
 from shoal.model.cluster import NodeRecord
+from shoal.model.messages.keys import ListKeys
 from shoal.model.messages.objects import ListObjects, ListVersions, ObjectList
 from shoal.model.messages.replicas import PutReply
 from shoal.model.messages.sessions import CloseSession, OpenSession, SessionOpened
@@ -94,12 +95,13 @@ class Insider:
             self.call(routes.CLOSE_SESSION, CloseSession(opened.session))
 
     def state(self) -> tuple[object, ...]:
-        """What a call could have changed, in a form to compare: objects, versions, members."""
+        """What a call could have changed, in a form to compare: objects, versions, members, keys."""
         status: ClusterStatus = self.call(routes.STATUS, GetStatus())
         listed: ObjectList = self.call(routes.LIST, ListObjects(bucket="default"))
         versions = [self.call(routes.VERSIONS, ListVersions(bucket="default", key=it.key)) for it in listed.objects]
         members = [replace(node, free_sixteenths=0) for node in status.map.nodes]
-        return (status.objects, status.chunks, members, listed.objects, versions)
+        keys = self.call(routes.LIST_KEYS, ListKeys())
+        return (status.objects, status.chunks, members, listed.objects, versions, keys)
 
     def members(self) -> tuple[NodeRecord, ...]:
         """The nodes of the cluster, by name."""

@@ -1,9 +1,11 @@
 """One sample of every struct of the model that rests in rows or travels, each field with a value of its own.
 
-`python -m support.model_samples` (in `tests/`) prints what `tests/golden/model-v1.txt` records.
+`PYTHONPATH=tests python -m support.model_samples > tests/golden/model-v1.txt` records them anew.
 """
 
+import importlib
 import itertools
+import pkgutil
 import types
 import typing
 from collections.abc import Iterator
@@ -12,23 +14,12 @@ from types import ModuleType
 
 import msgspec
 
+import shoal.model
 from shoal.formats import wire
-from shoal.model import access_keys, catalog, cluster
-from shoal.model.messages import buckets, copies, errors, keys, nodes, objects, replicas, sessions, status
 
-MODULES: tuple[ModuleType, ...] = (
-    cluster,
-    catalog,
-    access_keys,
-    errors,
-    keys,
-    nodes,
-    objects,
-    copies,
-    buckets,
-    replicas,
-    sessions,
-    status,
+MODULES: tuple[ModuleType, ...] = tuple(
+    importlib.import_module(found.name)
+    for found in sorted(pkgutil.walk_packages(shoal.model.__path__, "shoal.model."), key=lambda found: found.name)
 )
 
 

@@ -1,7 +1,7 @@
 """What rests in rows and travels is an array: a field's place is its name. The golden file notices who moves one.
 
 A change here changes what old rows and other processes say: a new field goes to the end, has a default that means
-what its absence did, and the new line of the golden file is reviewed like a format.
+what its absence did, and the new line of the golden file is reviewed like a format. `support.model_samples` writes it.
 """
 
 from pathlib import Path

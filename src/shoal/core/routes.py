@@ -26,7 +26,7 @@ class Reach(Enum):
     """How far a call reaches, for keys that are limited to some buckets (`core.trust.access`)."""
 
     NO_BUCKET = "tells of no bucket and changes none: limited keys may call it"
-    ONE_BUCKET = "names a bucket, which must be one of the key's"
+    NAMED_BUCKETS = "names buckets, each of which must be one of the key's"
     EACH_ITEM = "each item names a bucket, and is refused alone if that is none of the key's"
     CLUSTER = "reaches across buckets: limited keys may not call it"
 
@@ -95,7 +95,9 @@ CLOSE_SESSION = _route(
     reply=sessions.SessionClosed,
 )
 STAGE = _route("/v1/manifests/stage", Caller.WRITER, reach=Reach.NO_BUCKET, request=objects.Stage, reply=objects.Staged)
-PAGE = _route("/v1/manifests/page", Caller.READER, reach=Reach.ONE_BUCKET, request=objects.GetPage, reply=objects.Page)
+PAGE = _route(
+    "/v1/manifests/page", Caller.READER, reach=Reach.NAMED_BUCKETS, request=objects.GetPage, reply=objects.Page
+)
 COMMIT = _route(
     "/v1/objects/commit", Caller.WRITER, reach=Reach.EACH_ITEM, request=objects.CommitBatch, reply=objects.CommitReply
 )
@@ -103,15 +105,15 @@ LOOKUP = _route(
     "/v1/objects/lookup", Caller.READER, reach=Reach.EACH_ITEM, request=objects.LookupBatch, reply=objects.LookupReply
 )
 DELETE = _route(
-    "/v1/objects/delete", Caller.WRITER, reach=Reach.ONE_BUCKET, request=objects.Delete, reply=objects.Deleted
+    "/v1/objects/delete", Caller.WRITER, reach=Reach.NAMED_BUCKETS, request=objects.Delete, reply=objects.Deleted
 )
 LIST = _route(
-    "/v1/objects/list", Caller.READER, reach=Reach.ONE_BUCKET, request=objects.ListObjects, reply=objects.ObjectList
+    "/v1/objects/list", Caller.READER, reach=Reach.NAMED_BUCKETS, request=objects.ListObjects, reply=objects.ObjectList
 )
 VERSIONS = _route(
     "/v1/objects/versions",
     Caller.READER,
-    reach=Reach.ONE_BUCKET,
+    reach=Reach.NAMED_BUCKETS,
     request=objects.ListVersions,
     reply=objects.VersionList,
 )

@@ -1,12 +1,10 @@
 """What an access key allows. The route table says what each call needs; here it is held against a key."""
 
-from collections.abc import Iterable
-
 from shoal.base.errors import AccessDenied, check
 from shoal.base.ids import WallNs
 from shoal.core.routes import Caller, Reach, Route
 from shoal.model.access_keys import Scope
-from shoal.model.messages import objects
+from shoal.model.messages import buckets, copies, objects
 from shoal.ports.keyring import AccessKey
 
 _SCOPES = {Caller.READER: Scope.READ, Caller.WRITER: Scope.WRITE, Caller.ADMIN: Scope.ADMIN}
@@ -32,7 +30,7 @@ def check_call(key: AccessKey, route: Route, *, wall: WallNs) -> None:
 
 def check_message(key: AccessKey, route: Route, message: object) -> None:
     """May the key say this? Where each item is refused alone, the handler asks `check_bucket`. Raises: AccessDenied."""
-    if key.buckets and route.reach is Reach.ONE_BUCKET:
+    if key.buckets and route.reach is Reach.NAMED_BUCKETS:
         for bucket in _buckets_named(message):
             check_bucket(key, bucket)
 
@@ -43,11 +41,20 @@ def check_bucket(key: AccessKey, bucket: str) -> None:
         raise AccessDenied(f"the access key may not touch bucket {bucket[:80]!r}", key=key.key_id)
 
 
-def _buckets_named(message: object) -> Iterable[str]:
+def _buckets_named(message: object) -> tuple[str, ...]:
     match message:
-        case objects.ListObjects(bucket=bucket) | objects.ListVersions(bucket=bucket):
+        case (
+            objects.ListObjects(bucket=bucket)
+            | objects.ListVersions(bucket=bucket)
+            | copies.Undelete(bucket=bucket)
+            | buckets.CreateBucket(bucket=bucket)
+            | buckets.DeleteBucket(bucket=bucket)
+            | buckets.GetUsage(bucket=bucket)
+        ):
             return (bucket,)
         case objects.Delete(name=name) | objects.GetPage(name=name):
             return (name.bucket,)
-    check(False, "a call that names a bucket, nobody knows where", message=type(message).__name__)
+        case copies.Copy(source=source, bucket=bucket):
+            return (source.bucket, bucket)
+    check(False, "a call names buckets, and nobody knows where", message=type(message).__name__)
     return ()

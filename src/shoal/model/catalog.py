@@ -5,6 +5,7 @@ from enum import IntEnum
 import msgspec
 
 from shoal.base.ids import ChunkId, NodeId, SessionId, VersionId, WallNs
+from shoal.model.messages.errors import ErrorBody
 
 
 class Bucket(msgspec.Struct, frozen=True, array_like=True):
@@ -152,10 +153,12 @@ class Session(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 
 class OperationResult(msgspec.Struct, frozen=True, array_like=True):
-    """Kept for the retry of an operation that leaves no row of its own."""
+    """Kept for the retry of an operation that leaves no row of its own, or that was refused."""
 
     reply: bytes
     done_ns: WallNs
+    refusal: ErrorBody | None = None
+    """Why it was refused; then there is no reply."""
 
 
 class Lease(msgspec.Struct, frozen=True, array_like=True):

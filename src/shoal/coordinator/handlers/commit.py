@@ -83,7 +83,7 @@ class CommitHandlers:
             return made, 0
         if request.manifest:
             await self._audit(request)
-        return await self._desk.engine.tx(lambda tx: _commit_numbered(tx, proven))
+        return await self._desk.change(session, request.sequence, lambda tx: _commit_numbered(tx, proven))
 
     async def _audit(self, request: Commit) -> None:
         """Look at all pages, each in a read of its own: others get their turn in between."""

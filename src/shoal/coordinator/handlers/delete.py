@@ -15,4 +15,6 @@ class DeleteHandlers:
     async def delete(self, message: Delete, caller: ClientCaller) -> Deleted:
         """Hide an object, or remove a version of it. Raises: what `delete_object` does."""
         check_delete(message)
-        return await self._desk.engine.tx(lambda tx: delete_object(tx, message, key_id=caller.key_id))
+        return await self._desk.change(
+            message.session, message.sequence, lambda tx: delete_object(tx, message, key_id=caller.key_id)
+        )

@@ -15,7 +15,7 @@ from shoal.core.catalog import rows
 from shoal.core.catalog.arguments import check_chunk_id, check_description, check_number
 from shoal.core.catalog.buckets import load_bucket
 from shoal.core.catalog.chunks import WriteRules, check_unused, offer_for_dedup, prove_chunk, write_chunk
-from shoal.core.catalog.results import find_made, find_result, keep_result
+from shoal.core.catalog.results import check_refusal, find_made, find_result, keep_result
 from shoal.core.catalog.sessions import check_living, check_sequence, own_session
 from shoal.core.catalog.versions import check_precondition, mint_after, newest_version, retire
 from shoal.core.chunking import check_cut, chunk_count, manifest_root
@@ -64,15 +64,16 @@ def check_sizes(refs: Sequence[ChunkRef], *, size: int, chunk_bytes: int) -> Non
 
 
 def commit_version(tx: Tx, commit: ProvenCommit) -> Version:
-    """Make the new version current, once: a retry finds the version that its first try made.
+    """Make the new version current, once: a retry finds the version that its first try made, or why it made none.
 
     Raises: StaleEpoch if the session is over or the operation forgotten; AccessDenied if the session is another
     key's; NotFound for the bucket; PreconditionFailed; AlreadyExists if a chunk id was used before.
     """
     request = commit.request
-    session_value, bucket_value, live_value, *chunk_values = tx.get_many(
+    session_value, result_value, bucket_value, live_value, *chunk_values = tx.get_many(
         [
             keys.session(commit.session_id),
+            keys.result(commit.session_id, request.sequence),
             keys.bucket(request.bucket),
             keys.live(request.bucket, request.key),
             *[keys.chunk(ref.chunk) for ref in commit.refs],
@@ -83,6 +84,7 @@ def commit_version(tx: Tx, commit: ProvenCommit) -> Version:
         made = _find_made(tx, request, session_id=commit.session_id, session=session)
         if made is not None:
             return made
+    check_refusal(result_value)
     check_living(session, commit.session_id)
     check_sequence(session, request.sequence)
     bucket = load_bucket(bucket_value, request.bucket)

@@ -1,16 +1,18 @@
 """Results of operations, for the retry of one whose outcome its caller does not know.
 
-A commit's result is the version it made, found by (session, sequence). An operation that leaves no row of its own, and
-one whose version is removed while its session lives, leaves a result row.
+A commit's result is the version it made, found by (session, sequence). An operation that leaves no row of its own, one
+whose version is removed while its session lives, and one that was refused (`refusals`), leaves a result row.
 """
 
 from typing import TypeVar
 
 from msgspec.structs import replace
 
+from shoal.base.errors import ShoalError
 from shoal.base.ids import SessionId
 from shoal.core.catalog import rows
 from shoal.formats import keys, wire
+from shoal.formats.errors import body_of, error_of
 from shoal.model.catalog import OperationResult, Session, SessionState, Version, VersionKind
 from shoal.model.messages.objects import Name
 from shoal.ports.engine import Snapshot, Tx
@@ -23,14 +25,32 @@ FORGET_ROWS = 500
 
 
 def find_result(snapshot: Snapshot, session_id: SessionId, sequence: int, *, kind: type[T]) -> T | None:
-    """What the operation answered. Raises: InvalidArgument if that number was another kind of operation."""
-    row = rows.RESULT.find(snapshot, keys.result(session_id, sequence))
-    return None if row is None else wire.decode(row.reply, kind)
+    """What the operation answered. Raises: what it was refused with; InvalidArgument if that number was another kind
+    of operation."""
+    value = snapshot.get(keys.result(session_id, sequence))
+    if value is None:
+        return None
+    check_refusal(value)
+    return wire.decode(rows.RESULT.load(value).reply, kind)
+
+
+def check_refusal(value: bytes | None) -> None:
+    """Raises: what the operation was refused with, if that is what its result row says."""
+    refusal = None if value is None else rows.RESULT.load(value).refusal
+    if refusal is not None:
+        raise error_of(refusal)
 
 
 def keep_result(tx: Tx, session_id: SessionId, sequence: int, *, reply: object) -> None:
     """Remember what the operation answers."""
     rows.RESULT.put(tx, keys.result(session_id, sequence), OperationResult(wire.encode(reply), tx.stamp()))
+
+
+def keep_refusal(tx: Tx, session_id: SessionId, sequence: int, *, error: ShoalError) -> None:
+    """Remember that the operation was refused, unless that is remembered already."""
+    key = keys.result(session_id, sequence)
+    if tx.get(key) is None:
+        rows.RESULT.put(tx, key, OperationResult(b"", tx.stamp(), body_of(error)))
 
 
 def find_made(

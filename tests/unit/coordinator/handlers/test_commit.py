@@ -5,8 +5,8 @@ from shoal.base.errors import AccessDenied, DiskFailed, InvalidArgument, Outcome
 from shoal.base.ids import SessionId, VersionId, mint_chunk_id
 from shoal.core import routes
 from shoal.core.catalog.nodes import register_node
-from shoal.model.messages.objects import CommitBatch, Precondition, Stage
-from support.catalog_bench import make_commit, make_upload, paged_commit, registration
+from shoal.model.messages.objects import CommitBatch, Delete, Name, Precondition, Stage
+from support.catalog_bench import BUCKET, make_commit, make_upload, paged_commit, registration
 from support.coordinator_bench import OTHER_WRITER, READER, open_bench
 
 
@@ -37,6 +37,19 @@ async def test_a_batch_sent_again_finds_the_same_versions() -> None:
     assert again.outcomes == first.outcomes
     newest = await bench.engine.read(lambda snapshot: snapshot.commit_number)
     assert first.commit_number <= again.commit_number <= newest
+
+
+async def test_a_commit_that_was_refused_is_refused_again_though_it_could_be_done() -> None:
+    bench = await open_bench()
+    session = await bench.session()
+    await bench.put(session, "name")
+    request = make_commit("name", bench.uploads(session, b"data"), sequence=bench.next_sequence())
+    request = replace(request, precondition=Precondition(if_absent=True))
+    (first,) = await bench.commit(session, request)
+    name = Name(BUCKET, "name")
+    await bench.call(routes.DELETE, Delete(session=session, sequence=bench.next_sequence(), name=name))
+    assert await bench.commit(session, request) == (first,)
+    assert (await bench.find(session, "name")).version is None
 
 
 async def test_a_paged_manifest_is_audited_before_it_is_committed() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from random import Random
 
 from shoal.base.units import MINUTE, SECOND
 from shoal.testing.sim.chronicle import Chronicle
@@ -71,9 +72,7 @@ class SeedRun:
         hands: Hands | None = None,
         keep_trace: bool = False,
     ) -> None:
-        sketch = World(seed)
-        self.options = options or draw_options(sketch.rng("swarm"))
-        sketch.close()
+        self.options = options or draw_options(Random(f"{seed}/swarm"))
         self.world = World(seed, self.options.world, keep_trace=keep_trace)
         self.chronicle = Chronicle(self.world.loop.now_ns)
         self.cluster = SimCluster(self.world, self.options.shape, hands)

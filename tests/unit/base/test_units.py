@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal.base.errors import InvalidArgument
-from shoal.base.units import GIB, KIB, MIB, TIB, format_size, parse_size
+from shoal.base.units import DAY, GIB, HOUR, KIB, MIB, MINUTE, SECOND, TIB, format_size, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,19 @@ def test_a_size_is_told_in_the_largest_unit_that_fits(count: int, text: str) -> 
 @given(count=st.integers(0, 10**15))
 def test_what_is_told_can_be_read_and_is_near(count: int) -> None:
     assert abs(parse_size(format_size(count)) - count) <= max(1, count * 0.06)
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"),
+    [("90s", 90 * SECOND), ("15m", 15 * MINUTE), ("12h", 12 * HOUR), (" 30d ", 30 * DAY), ("0s", 0)],
+)
+def test_a_length_of_time_is_read(text: str, duration: int) -> None:
+    assert parse_duration(text) == duration
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "d", "-5d", "+5d", "1_0d", "1.5h", "5D", "5 d", "٣d", "1w", "5d5h", "9" * 5000]
+)
+def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="write for example"):
+        parse_duration(text)

@@ -1,8 +1,7 @@
 """A client's PUT at its primary, with real nodes, scripted ones and a network between them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,12 +11,13 @@ from shoal.base.ids import NodeId, ReplicaId
 from shoal.base.units import KIB, MIB, MILLISECOND
 from shoal.core.trust.receipts import ChunkFacts, verify_receipt
 from shoal.formats import wire
-from shoal.formats.errors import body_of, read_error, status_of
+from shoal.formats.errors import read_error, status_of
 from shoal.formats.seal import SEAL_BYTES, Seal, pack_seal
 from shoal.model.messages.replicas import PutReply
 from shoal.node.feeds import FRAMES_MAX
 from shoal.node.primary_put import WHOLE_MAX
 from shoal.ports.link import FRAME_BYTES, Handler, IncomingRequest, Piece, Reply, Stream
+from support.hindrances import Hole, failing, held_back, refusing, streamed
 from support.node_lab import KEYS, Member, NodeLab, client_seal, in_node_lab, put_reply
 from support.stores import content, replica
 
@@ -33,74 +33,6 @@ def at(placement: int, number: int = 1) -> ReplicaId:
 def error_in(reply: Reply) -> ShoalError:
     assert isinstance(reply.body, bytes)
     return read_error(reply.status, reply.body)
-
-
-def refusing(error: ShoalError) -> Handler:
-    async def refuse(request: IncomingRequest) -> Reply:
-        return Reply(status_of(error), {}, wire.encode(body_of(error)))
-
-    return refuse
-
-
-class Hole:
-    """A node that takes a request, reads as many frames as it is told to, and says nothing until it is let go."""
-
-    def __init__(self, *, frames: int = 0) -> None:
-        self._frames = frames
-        self.asked = 0
-        self.broken = 0
-        self.release = asyncio.Event()
-
-    async def __call__(self, request: IncomingRequest) -> Reply:
-        self.asked += 1
-        try:
-            for _ in range(self._frames):
-                await request.body.next_frame()
-            await self.release.wait()
-            while await request.body.next_frame():
-                pass
-        except (OutcomeUnknown, asyncio.CancelledError):
-            self.broken += 1
-            raise
-        return Reply(503)
-
-
-def held_back(store: Any, call: str) -> asyncio.Event:
-    """Let a call of the store wait until the event is set."""
-    gate = asyncio.Event()
-
-    async def wait() -> None:
-        await gate.wait()
-
-    store.before[call] = wait
-    return gate
-
-
-def failing(error: BaseException, *, after: int = 0) -> Callable[[], Coroutine[Any, Any, None]]:
-    count = 0
-
-    async def fail() -> None:
-        nonlocal count
-        count += 1
-        if count > after:
-            raise error
-
-    return fail
-
-
-async def pieces_of(*parts: bytes | asyncio.Event | BaseException) -> AsyncIterator[Piece]:
-    """A body that waits and breaks where a test says so."""
-    for part in parts:
-        if isinstance(part, asyncio.Event):
-            await part.wait()
-        elif isinstance(part, BaseException):
-            raise part
-        else:
-            yield part
-
-
-def streamed(length: int, *parts: bytes | asyncio.Event | BaseException) -> Stream:
-    return Stream(length, pieces_of(*parts))
 
 
 def check_receipts(reply: PutReply, data: bytes, *members: Member) -> None:

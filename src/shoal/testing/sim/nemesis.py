@@ -11,6 +11,8 @@ from shoal.testing.sim.network import Partition
 from shoal.testing.sim.process import context_of
 from shoal.testing.sim.world import EPOCH_NS, World
 
+_PARTITIONS_MAX = 2
+
 
 @dataclass(frozen=True, slots=True)
 class NemesisSettings:
@@ -101,7 +103,9 @@ class Nemesis:
             host.pause(self._draw_harm_ns())
 
     def partition(self) -> None:
-        """One host from the others, or a half from the other, both ways or one."""
+        """One host from the others, or a half from the other, both ways or one; at most two such cuts at a time."""
+        if len(self._partitions) >= _PARTITIONS_MAX:
+            return
         names = self._rng.sample(self._names, len(self._names))
         cut = 1 if self._rng.random() < 0.5 else max(1, len(names) // 2)
         partition = self._world.network.partition(names[:cut], names[cut:], is_one_way=self._rng.random() < 0.3)
@@ -109,7 +113,9 @@ class Nemesis:
         self._later(lambda: self._heal(partition))
 
     def clog(self) -> None:
-        """Some routes, one after the other, opened again in an order of its own."""
+        """Some routes at once, opened again one after the other; not while others are clogged."""
+        if self._clogs:
+            return
         for source in self._names:
             for target in self._names:
                 if source != target and self._rng.random() < 0.3 and (source, target) not in self._clogs:

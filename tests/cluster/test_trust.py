@@ -24,7 +24,7 @@ from shoal.core.trust.signing import Credential
 from shoal.formats import wire
 from shoal.model.access_keys import Scope
 from shoal.model.cluster import NodeRecord
-from shoal.model.messages import nodes, objects, sessions, status
+from shoal.model.messages import buckets, copies, nodes, objects, sessions, status
 from shoal.model.messages.keys import CreateKey, ListKeys, RevokeKey
 from support.insider import Insider, fresh_chunk, node_credential
 from support.processes import LocalProcesses
@@ -146,6 +146,18 @@ def _object_samples(session: SessionId) -> dict[str, object]:
         routes.DELETE.target: objects.Delete(session=session, sequence=2, name=victim),
         routes.LIST.target: objects.ListObjects(bucket="default"),
         routes.VERSIONS.target: objects.ListVersions(bucket="default", key="sentinel"),
+    } | _copy_samples(session, victim)
+
+
+def _copy_samples(session: SessionId, victim: objects.Name) -> dict[str, object]:
+    copy = copies.Copy(session=session, sequence=3, source=victim, bucket="default", key="intruder", file_id="intruder")
+    return {
+        routes.COPY.target: copy,
+        routes.UNDELETE.target: copies.Undelete(session=session, sequence=4, bucket="default", key="sentinel"),
+        routes.CREATE_BUCKET.target: buckets.CreateBucket(session=session, sequence=5, bucket="intruder"),
+        routes.DELETE_BUCKET.target: buckets.DeleteBucket(session=session, sequence=6, bucket="sentinel"),
+        routes.LIST_BUCKETS.target: buckets.ListBuckets(),
+        routes.USAGE.target: buckets.GetUsage(bucket="default"),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
 from shoal.base.errors import AlreadyExists, NotFound, PreconditionFailed, StaleEpoch
 from shoal.base.ids import ChunkId, SessionId, VersionId
@@ -35,7 +35,8 @@ OTHER = "other"
 ALL_NAMES = [Name(BUCKET, "a"), Name(BUCKET, "a\x01"), Name(BUCKET, "a/"), Name(OTHER, "a"), Name(OTHER, "b")]
 NAMES = st.sampled_from(ALL_NAMES)
 SIZES = st.integers(0, 9)
-CONDITIONS = st.sampled_from(["none", "none", "absent", "current", "stale"])
+CONDITIONS = st.sampled_from(["none", "none", "none", "current", "absent", "stale"])
+LUCK = st.integers(0, 19)
 
 
 @dataclass
@@ -83,6 +84,14 @@ class Model:
             history.clear()
         history.append((version.version_id, version))
 
+    def has_any(self) -> bool:
+        """Whether there is anything to do something with."""
+        return any(self.versions.values())
+
+    def deleted(self) -> list[Name]:
+        """Names with former versions, or markers, and no live one."""
+        return [name for name, history in self.versions.items() if history and history[-1][1] is None]
+
     def is_empty(self, bucket: str) -> bool:
         """Whether a bucket has neither objects nor versions."""
         return not any(history for name, history in self.versions.items() if name.bucket == bucket)
@@ -96,13 +105,22 @@ class CatalogMachine(RuleBasedStateMachine):
     operations: Bundle[Operation] = Bundle("operations")
     manifests: Bundle[ChunkId] = Bundle("manifests")
 
-    @initialize(target=sessions, is_versioned=st.booleans())
-    def begin(self, is_versioned: bool) -> Any:
+    @initialize(
+        target=sessions,
+        is_versioned=st.booleans(),
+        has_other=st.booleans(),
+        names=st.lists(NAMES, min_size=1, max_size=6),
+    )
+    def begin(self, is_versioned: bool, has_other: bool, names: list[Name]) -> Any:
         self.bench = CatalogBench()
-        self.model = Model({BUCKET: is_versioned})
-        bucket = Bucket(BUCKET, self.bench.clock.wall(), is_versioned)
-        self.bench.tx(lambda tx: rows.BUCKET.put(tx, keys.bucket(BUCKET), bucket))
-        return self.open()
+        self.model = Model({BUCKET: is_versioned, OTHER: True} if has_other else {BUCKET: is_versioned})
+        for bucket, is_kept in self.model.is_versioned.items():
+            row = Bucket(bucket, self.bench.clock.wall(), is_kept)
+            self.bench.tx(partial(rows.BUCKET.put, key=keys.bucket(bucket), record=row))
+        session = self.open()
+        for name in names:
+            self.put(session=session, name=name, luck=0, size=3, condition="none", is_paged=False)
+        return session
 
     @rule(target=sessions)
     def open(self) -> SessionId:
@@ -111,9 +129,9 @@ class CatalogMachine(RuleBasedStateMachine):
         self.model.sessions[session] = ModelSession()
         return session
 
-    @rule(session=sessions, luck=st.integers(0, 9))
+    @rule(session=sessions, luck=LUCK)
     def die(self, session: SessionId, luck: int) -> None:
-        if luck < 8:  # or hardly any would live for long enough to do something
+        if luck < 17:  # or hardly any would live for long enough to do something
             return
         self.bench.tx(partial(declare_dead, session_id=session))
         self.model.sessions[session].is_living = False
@@ -144,8 +162,17 @@ class CatalogMachine(RuleBasedStateMachine):
         if known.has_row and has_results:
             known.floor = below
 
-    @rule(target=operations, session=sessions, name=NAMES, size=SIZES, condition=CONDITIONS, is_paged=st.booleans())
-    def put(self, *, session: SessionId, name: Name, size: int, condition: str, is_paged: bool) -> Any:
+    @rule(
+        target=operations,
+        session=sessions,
+        name=NAMES,
+        luck=LUCK,
+        size=SIZES,
+        condition=CONDITIONS,
+        is_paged=st.booleans(),
+    )
+    def put(self, *, session: SessionId, name: Name, luck: int, size: int, condition: str, is_paged: bool) -> Any:
+        name = self._lucky(luck, self._possible(), name)
         precondition = self._precondition(condition, self.model.live(name))
         uploads = self.bench.uploads(session, bytes(size))
         sequence = self.bench.next_sequence()
@@ -162,16 +189,22 @@ class CatalogMachine(RuleBasedStateMachine):
             self.model.put(name, done.answer)
         return done
 
+    @precondition(lambda self: self.model.has_any())
     @rule(
         target=operations,
         session=sessions,
         source=NAMES,
         back=st.integers(0, 4),
+        luck=st.tuples(LUCK, LUCK),
         target_name=NAMES,
         condition=CONDITIONS,
     )
-    def copy(self, *, session: SessionId, source: Name, back: int, target_name: Name, condition: str) -> Any:
+    def copy(
+        self, *, session: SessionId, source: Name, back: int, luck: tuple[int, int], target_name: Name, condition: str
+    ) -> Any:
         """Of the current version, or the one that many versions back; onto its own name it is restored."""
+        source = self._lucky(luck[0], [name for name in ALL_NAMES if self.model.history(name)], source)
+        target_name = self._lucky(luck[1], self._possible(), target_name)
         precondition = self._precondition(condition, self.model.live(target_name))
         content = self.model.live(source)
         if back and (history := self.model.history(source)):
@@ -189,8 +222,10 @@ class CatalogMachine(RuleBasedStateMachine):
             self.model.put(target_name, done.answer)
         return done
 
-    @rule(target=operations, session=sessions, name=NAMES)
-    def delete(self, session: SessionId, name: Name) -> Any:
+    @precondition(lambda self: self.model.has_any())
+    @rule(target=operations, session=sessions, name=NAMES, luck=LUCK)
+    def delete(self, session: SessionId, name: Name, luck: int) -> Any:
+        name = self._lucky(luck, [name for name in ALL_NAMES if self.model.live(name)], name)
         sequence = self.bench.next_sequence()
         call = partial(self.bench.delete, session, name.key, bucket=name.bucket, sequence=sequence)
         done = self._do(session, sequence, call, refusal=self._dead(session) or self._no_bucket(name))
@@ -205,11 +240,12 @@ class CatalogMachine(RuleBasedStateMachine):
                 self.model.history(name).clear()
         return done
 
-    @rule(target=operations, session=sessions, name=NAMES, back=st.integers(1, 4))
-    def remove_version(self, session: SessionId, name: Name, back: int) -> Any:
+    @precondition(lambda self: self.model.has_any())
+    @rule(target=operations, session=sessions, luck=LUCK, back=st.integers(1, 4))
+    def remove_version(self, session: SessionId, luck: int, back: int) -> Any:
+        names = [name for name in ALL_NAMES if self.model.history(name)]
+        name = names[luck % len(names)]
         history = self.model.history(name)
-        if not history:
-            return multiple()
         index = max(0, len(history) - back)
         sequence = self.bench.next_sequence()
         call = partial(
@@ -226,8 +262,10 @@ class CatalogMachine(RuleBasedStateMachine):
             del history[index]
         return done
 
-    @rule(target=operations, session=sessions, name=NAMES)
-    def undelete(self, session: SessionId, name: Name) -> Any:
+    @precondition(lambda self: self.model.deleted())
+    @rule(target=operations, session=sessions, name=NAMES, luck=LUCK)
+    def undelete(self, session: SessionId, name: Name, luck: int) -> Any:
+        name = self._lucky(luck, self.model.deleted(), name)
         history = self.model.history(name)
         versions = [index for index, (_, version) in enumerate(history) if version is not None]
         refusal = self._dead(session) or self._no_bucket(name)
@@ -243,8 +281,10 @@ class CatalogMachine(RuleBasedStateMachine):
             assert done.answer == self.model.live(name)
         return done
 
-    @rule(target=operations, session=sessions, is_versioned=st.booleans())
-    def create_bucket(self, session: SessionId, is_versioned: bool) -> Any:
+    @rule(target=operations, session=sessions, is_versioned=st.booleans(), luck=LUCK)
+    def create_bucket(self, session: SessionId, is_versioned: bool, luck: int) -> Any:
+        if luck < 15 and OTHER in self.model.is_versioned:
+            return multiple()
         refusal = self._dead(session) or (AlreadyExists if OTHER in self.model.is_versioned else None)
         sequence = self.bench.next_sequence()
         call = partial(self.bench.create_bucket, session, OTHER, is_versioned=is_versioned, sequence=sequence)
@@ -253,8 +293,10 @@ class CatalogMachine(RuleBasedStateMachine):
             self.model.is_versioned[OTHER] = is_versioned
         return done
 
-    @rule(target=operations, session=sessions)
-    def delete_bucket(self, session: SessionId) -> Any:
+    @rule(target=operations, session=sessions, luck=LUCK)
+    def delete_bucket(self, session: SessionId, luck: int) -> Any:
+        if luck < 15:
+            return multiple()
         refusal = self._dead(session) or self._no_bucket(Name(OTHER, "a"))
         if refusal is None and not self.model.is_empty(OTHER):
             refusal = PreconditionFailed
@@ -264,6 +306,13 @@ class CatalogMachine(RuleBasedStateMachine):
         if isinstance(done, Operation):
             del self.model.is_versioned[OTHER]
         return done
+
+    def _lucky(self, luck: int, names: list[Name], otherwise: Name) -> Name:
+        """Mostly one of `names`, with which something can be done."""
+        return names[luck % len(names)] if names and luck < 17 else otherwise
+
+    def _possible(self) -> list[Name]:
+        return [name for name in ALL_NAMES if name.bucket in self.model.is_versioned]
 
     def _do(
         self, session: SessionId, sequence: int, call: Callable[[], Any], *, refusal: type[Exception] | None

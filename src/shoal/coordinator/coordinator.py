@@ -12,7 +12,9 @@ from shoal.coordinator.authentication import Authenticator
 from shoal.coordinator.census_taker import CensusTaker
 from shoal.coordinator.desk import Desk
 from shoal.coordinator.dispatch import Dispatch, Handlers
+from shoal.coordinator.handlers.buckets import BucketHandlers
 from shoal.coordinator.handlers.commit import CommitHandlers
+from shoal.coordinator.handlers.copying import CopyHandlers
 from shoal.coordinator.handlers.delete import DeleteHandlers
 from shoal.coordinator.handlers.keys import KeyHandlers
 from shoal.coordinator.handlers.listing import ListingHandlers
@@ -112,6 +114,7 @@ class Coordinator:
         sessions = SessionHandlers(desk, self._keeper)
         commits, lookups = CommitHandlers(desk, self._promoter), LookupHandlers(desk)
         listings, deletes = ListingHandlers(desk), DeleteHandlers(desk)
+        copies, buckets = CopyHandlers(desk), BucketHandlers(desk)
         access_keys = KeyHandlers(desk, self._ring, self._keeper)
         status = StatusHandlers(desk, watch=self._watch, keeper=self._keeper, census=self._census)
         return {
@@ -128,6 +131,12 @@ class Coordinator:
             routes.DELETE.target: deletes.delete,
             routes.LIST.target: listings.objects,
             routes.VERSIONS.target: listings.versions,
+            routes.COPY.target: copies.copy,
+            routes.UNDELETE.target: copies.undelete,
+            routes.CREATE_BUCKET.target: buckets.create,
+            routes.DELETE_BUCKET.target: buckets.delete,
+            routes.LIST_BUCKETS.target: buckets.list,
+            routes.USAGE.target: buckets.usage,
             routes.STATUS.target: status.status,
             routes.CREATE_KEY.target: access_keys.create,
             routes.LIST_KEYS.target: access_keys.list,

@@ -10,7 +10,7 @@ import msgspec
 
 from shoal.base.units import MIB
 from shoal.model import cluster
-from shoal.model.messages import keys, nodes, objects, sessions, status
+from shoal.model.messages import buckets, copies, keys, nodes, objects, sessions, status
 
 
 class Caller(Enum):
@@ -117,6 +117,16 @@ VERSIONS = _route(
     request=objects.ListVersions,
     reply=objects.VersionList,
 )
+COPY = _route("/v1/objects/copy", Caller.WRITER, reach=Reach.NAMED_BUCKETS, request=copies.Copy, reply=copies.Copied)
+UNDELETE = _route(
+    "/v1/objects/undelete", Caller.WRITER, reach=Reach.NAMED_BUCKETS, request=copies.Undelete, reply=copies.Undeleted
+)
+CREATE_BUCKET = _route("/v1/buckets/create", Caller.WRITER, request=buckets.CreateBucket, reply=buckets.BucketCreated)
+DELETE_BUCKET = _route("/v1/buckets/delete", Caller.WRITER, request=buckets.DeleteBucket, reply=buckets.BucketDeleted)
+LIST_BUCKETS = _route("/v1/buckets/list", Caller.READER, request=buckets.ListBuckets, reply=buckets.BucketList)
+USAGE = _route(
+    "/v1/buckets/usage", Caller.READER, reach=Reach.NAMED_BUCKETS, request=buckets.GetUsage, reply=buckets.UsagePart
+)
 STATUS = _route(
     "/v1/status", Caller.READER, reach=Reach.NO_BUCKET, request=status.GetStatus, reply=status.ClusterStatus
 )
@@ -138,6 +148,12 @@ COORDINATOR_ROUTES: tuple[Route, ...] = (
     DELETE,
     LIST,
     VERSIONS,
+    COPY,
+    UNDELETE,
+    CREATE_BUCKET,
+    DELETE_BUCKET,
+    LIST_BUCKETS,
+    USAGE,
     STATUS,
     CREATE_KEY,
     LIST_KEYS,

@@ -14,7 +14,15 @@ from shoal.model.cluster import COPIES_MAX, NAME_BYTES_MAX, PAGE_CHUNKS_MAX
 from shoal.model.messages.objects import LIST_MAX, ChunkLocation, ListedObject, ObjectList, Page, ReplicaLocation
 from support.model_samples import STRUCTS
 
-WRITES = (routes.STAGE, routes.COMMIT, routes.DELETE)
+WRITES = (
+    routes.STAGE,
+    routes.COMMIT,
+    routes.DELETE,
+    routes.COPY,
+    routes.UNDELETE,
+    routes.CREATE_BUCKET,
+    routes.DELETE_BUCKET,
+)
 ADMINISTRATION = (routes.CREATE_KEY, routes.LIST_KEYS, routes.REVOKE_KEY)
 IDEMPOTENT = {"session", "sequence", "node_id"}
 

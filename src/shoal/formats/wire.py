@@ -21,5 +21,5 @@ def decode(data: bytes | memoryview, kind: type[T]) -> T:
     """A message of type `kind`. Raises: InvalidArgument if the bytes are anything else."""
     try:
         return msgspec.msgpack.decode(data, type=kind)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError, OverflowError) as exc:
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as exc:
         raise InvalidArgument(f"not a {kind.__name__}: {exc}", got_bytes=len(data)) from exc

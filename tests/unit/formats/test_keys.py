@@ -1,5 +1,7 @@
 """Keys of rows: their order is the order of their components, and ranges hold exactly what they say."""
 
+import inspect
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +62,14 @@ def test_no_row_lies_in_a_range_of_another_kind(data: st.DataObject) -> None:
     span = data.draw(RANGES[kind])
     other = data.draw(st.sampled_from(sorted(set(ROWS) - {kind})))
     assert not is_in(data.draw(ROWS[other]), span)
+
+
+def test_every_kind_of_row_is_looked_at() -> None:
+    makers = {
+        name for name, made in inspect.getmembers(keys, inspect.isfunction) if made.__annotations__["return"] is bytes
+    }
+    public = {name for name in makers if not name.startswith("_") and not name.endswith("_prefix")}
+    assert public | {"identity", "settings"} == set(ROWS)
 
 
 @given(data=st.data())

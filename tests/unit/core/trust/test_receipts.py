@@ -81,6 +81,11 @@ def test_bytes_cannot_be_moved_from_the_digest_to_the_id(moved: int) -> None:
         verify_receipt(KEY, replace(FACTS, chunk=chunk, sha256=FACTS.sha256[moved:]), RECEIPT)
 
 
+def test_an_id_that_is_too_long_is_not_cut() -> None:
+    with pytest.raises(InvalidArgument):
+        verify_receipt(KEY, replace(FACTS, chunk=ChunkId(FACTS.chunk + b"\x00")), RECEIPT)
+
+
 @pytest.mark.parametrize("facts", [{"size": -1}, {"size": 2**64}, {"crc64": -1}, {"crc64": 2**64}, {"sha256": b""}])
 def test_facts_that_no_chunk_can_have_are_refused(facts: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument):

@@ -333,7 +333,7 @@ def test_foreign_credentials_are_refused(cluster: LocalProcesses, file: Path) ->
     environ = {"SHOAL_KEY": "KEY", "SHOAL_SECRET": "guessed"}
     for words in (("ls",), ("put", file, "x"), ("get", "sentinel", "-"), ("rm", "sentinel"), ("status",)):
         done = shoal(*words, "--endpoint", cluster.endpoint, environ=environ)
-        done.refused(4, "wrong secret, or a key of another cluster")
+        done.refused(4, "the signature does not match: wrong secret, .* or a key of another cluster")
         assert done.output == b""
 
 
@@ -361,10 +361,30 @@ def test_a_port_in_use_is_named(cluster: LocalProcesses, tmp_path: Path) -> None
     assert f"shoal: {sentence}\n" in up.said
 
 
+@contextmanager
+def taken_port(*, free_below: int) -> Iterator[int]:
+    """A port that is in use, so many above one that is not."""
+    for _ in range(100):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = int(taken.getsockname()[1])
+            if is_free(port - free_below):
+                yield port
+                return
+    raise AssertionError("no two such ports")
+
+
+def is_free(port: int) -> bool:
+    """Whether a process could listen there."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
 def test_a_port_of_a_node_in_use_stops_the_whole_start(tmp_path: Path) -> None:
     """Nothing is left running, and the same directory starts once the port is free."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with taken_port(free_below=101) as port:
         up = shoal("up", "--data", tmp_path / "data", "--nodes", "1", "--port-base", str(port - 101))
     assert (up.exit_code, up.said.splitlines()[-1]) == (5, "shoal: node-1 did not start; see its message above")
     assert f"shoal: port {port} of 127.0.0.1 is already in use\n" in up.said
@@ -431,7 +451,6 @@ def test_everything_killed_in_mid_stream_leaves_no_unfinished_file(tmp_path: Pat
         asyncio.run(put_bytes(cluster.data, "victim", old))
         with killed_put(cluster, tmp_path, "victim"):
             cluster.kill()
-        assert unfinished_files(cluster.data) != []
     with shoal_up(tmp_path / "data", "--nodes", "3") as cluster:
         assert unfinished_files(cluster.data) == []
         assert asyncio.run(read_bytes(cluster.data, "victim")) == old

@@ -41,7 +41,7 @@ class ReplicaSearch:
         self._give_up = env.clock.now() + patience_ns
         self._chunk = location.ref.chunk
         self._useless: dict[tuple[NodeId, int], None] = {}
-        self._failed: dict[tuple[NodeId, int], None] = {}
+        self._told: dict[tuple[NodeId, int, ReplicaFault], None] = {}
         self._fruitless_rounds = 0
         self._reached = 0
         self._replicas = location.replicas
@@ -61,7 +61,7 @@ class ReplicaSearch:
         return replica
 
     def failed(self, replica: ReplicaLocation, error: ShoalError) -> bool:
-        """Reading `replica` ended with `error`. True if it is the first time that something was wrong with it."""
+        """Reading `replica` ended with `error`. True if nothing of the kind was wrong with it before."""
         where = (replica.node, replica.placement)
         fault = fault_of(error)
         self._failover.remember(replica, fault)
@@ -69,8 +69,8 @@ class ReplicaSearch:
             self._useless[where] = None
         elif isinstance(error, NodeUnreachable | OutcomeUnknown | DeadlineExceeded):
             self._view.doubt(replica.node)
-        is_news = where not in self._failed
-        self._failed[where] = None
+        is_news = (*where, fault) not in self._told
+        self._told[(*where, fault)] = None
         return is_news
 
     async def _begin_round(self, reached: int) -> None:

@@ -94,9 +94,9 @@ class ObjectPut:
         )
 
     async def _put_chunks(self, source: Source) -> None:
-        if source.size is not None and source.size <= self._chunk_bytes:
+        if source.size is not None and source.size < self._chunk_bytes:  # the common small object: no tasks
             span = await self._span(source, 0)
-            if span.length:  # the common small object: no tasks
+            if span.length:
                 await self._take(await self._put_chunk(source, span))
         else:
             async with one_error(), asyncio.TaskGroup() as group:

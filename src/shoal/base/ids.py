@@ -83,7 +83,16 @@ def mint_session_id(incarnation: int, counter: int) -> SessionId:
 
 def version_text(version: VersionId) -> str:
     """The UUID form that users see."""
-    digits = version.hex()
+    return _hyphenated(version.hex())
+
+
+def uuid_text(token: bytes) -> str:
+    """16 random bytes as a UUID, version 4 (RFC 9562)."""
+    number = int.from_bytes(token, "big") & ~(0xF << 76) & ~(0x3 << 62) | 4 << 76 | 2 << 62
+    return _hyphenated(f"{number:032x}")
+
+
+def _hyphenated(digits: str) -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 

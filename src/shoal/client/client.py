@@ -11,7 +11,9 @@ from shoal.base.errors import AccessDenied, OutcomeUnknown
 from shoal.base.ids import VersionId
 from shoal.base.units import SECOND
 from shoal.client.background import Background
+from shoal.client.buckets import Buckets
 from shoal.client.cluster_view import ClusterView
+from shoal.client.copying import CopyOptions, ObjectCopies
 from shoal.client.damage_reports import DamageReports
 from shoal.client.get import ObjectGet, check_range
 from shoal.client.manifest import Manifest
@@ -23,7 +25,8 @@ from shoal.client.session_keeper import SessionKeeper
 from shoal.client.settings import ClientSettings
 from shoal.core.names import ObjectName, check_bucket, check_key
 from shoal.formats.errors import error_of
-from shoal.model.catalog import Version
+from shoal.model.catalog import Bucket, Version
+from shoal.model.messages.buckets import Usage
 from shoal.model.messages.keys import CreateKey, KeyList, KeyRevoked, ListKeys, RevokeKey
 from shoal.model.messages.objects import (
     Delete,
@@ -45,6 +48,7 @@ from shoal.ports.log import Log
 from shoal.ports.transfer import Sink, Source
 
 _PLAIN = PutOptions()
+_AS_IT_IS = CopyOptions()
 
 
 class Client:
@@ -78,6 +82,8 @@ class Client:
         self._sessions = SessionKeeper(
             env, catalog=catalog, view=self.view, spawn=spawn, rotate_ns=settings.session_rotate_ns, log=log
         )
+        self._copies = ObjectCopies(env.secrets, catalog=catalog, sessions=self._sessions)
+        self._buckets = Buckets(catalog=catalog, sessions=self._sessions)
         self._reports = DamageReports(
             env, link=link, view=self.view, spawn=spawn, deadline_ns=settings.transfer_deadline_ns, log=log
         )
@@ -160,6 +166,56 @@ class Client:
                 return await self._catalog.delete(message)
             finally:
                 session.end_sequence(sequence)
+
+    async def copy(self, source: Name, bucket: str, key: str, *, options: CopyOptions = _AS_IT_IS) -> Version:
+        """Make the content of `source`, its current version or the one named, the new current version of `key`. No
+        bytes are sent, however large it is.
+
+        Raises: NotFound (no such bucket or source), PreconditionFailed (of the target), AccessDenied, NodeUnreachable,
+        StaleEpoch: nothing was done. OutcomeUnknown.
+        """
+        return await self._copies.copy(source, _target(bucket, key), options)
+
+    async def restore(self, bucket: str, key: str, version: VersionId, *, options: CopyOptions = _AS_IT_IS) -> Version:
+        """Make the content of a former version current again, as a new version. Raises: as `copy`."""
+        return await self._copies.copy(Name(bucket, key, version), _target(bucket, key), options)
+
+    async def move(self, source: ObjectName, bucket: str, key: str, *, options: CopyOptions = _AS_IT_IS) -> Version:
+        """Copy the current version of `source`, then delete `source`. Its former versions stay under its old name.
+
+        Raises: as `copy`; PreconditionFailed also if `source` was changed before it could be deleted: then both are
+        there. InvalidArgument for a move onto itself.
+        """
+        current = await self.stat(source.bucket, source.key)
+        return await self._copies.move(current, source, _target(bucket, key), options)
+
+    async def undelete(self, bucket: str, key: str) -> Version:
+        """Take the delete markers of an object away: the version below them is current again, as it was.
+
+        Raises: NotFound (no such bucket, or nothing to bring back), PreconditionFailed (it is not deleted), and as
+        `delete`.
+        """
+        return await self._copies.undelete(_target(bucket, key))
+
+    # -- buckets
+
+    async def create_bucket(self, bucket: str, *, is_versioned: bool = True) -> Bucket:
+        """Make a bucket. Raises: AlreadyExists, InvalidArgument, and as `delete`."""
+        return await self._buckets.create(bucket, is_versioned=is_versioned)
+
+    async def delete_bucket(self, bucket: str) -> None:
+        """Remove an empty bucket. Raises: NotFound, PreconditionFailed (it has objects, or versions of deleted ones),
+        InvalidArgument (the default bucket), and as `delete`."""
+        await self._buckets.delete(bucket)
+
+    def list_buckets(self) -> AsyncIterator[Bucket]:
+        """All buckets, in byte order. Raises: AccessDenied, NodeUnreachable."""
+        return self._buckets.list()
+
+    async def usage(self, bucket: str, prefix: str = "") -> Usage:
+        """How much a bucket holds, or those names of it that begin with `prefix`. Raises: NotFound (no such bucket),
+        InvalidArgument, AccessDenied, NodeUnreachable."""
+        return await self._buckets.usage(bucket, prefix)
 
     # -- reading
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from shoal.base.env import Env
 from shoal.base.errors import InvalidArgument
+from shoal.base.ids import uuid_text
 from shoal.client.one_error import one_error
 from shoal.client.put_chunk import ChunkSpan, ChunkWriter
 from shoal.client.session import Session
@@ -58,7 +59,7 @@ class ObjectPut:
         self._chunk_bytes = chunk_bytes
         self._parallel = parallel
         self._progress = progress
-        self._placement_key = _uuid4(env.secrets.token(16))
+        self._placement_key = uuid_text(env.secrets.token(16))
         self._root = ManifestRoot()
         self._page: list[ChunkUpload] = []
         self._manifest = b""
@@ -152,10 +153,3 @@ class ObjectPut:
             Stage(session=self._session.id, manifest=self._manifest, page=self._pages_staged, chunks=page)
         )
         self._pages_staged += 1
-
-
-def _uuid4(token: bytes) -> str:
-    """16 random bytes as a UUID, version 4 (RFC 9562)."""
-    number = int.from_bytes(token, "big") & ~(0xF << 76) & ~(0x3 << 62) | 4 << 76 | 2 << 62
-    digits = f"{number:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -29,7 +29,7 @@ from shoal.core.trust.new_keys import mask_secret, secret_text
 from shoal.core.trust.signing import Credential
 from shoal.formats.errors import body_of, error_of
 from shoal.model.cluster import MapDelta
-from shoal.model.messages import keys, objects, sessions, status
+from shoal.model.messages import buckets, copies, keys, objects, sessions, status
 from shoal.ports.administration import NewKey
 from shoal.ports.link import NodeLink
 
@@ -219,6 +219,36 @@ class RemoteCatalog:
     async def versions(self, message: objects.ListVersions) -> objects.VersionList:
         """See `Catalog`."""
         reply: objects.VersionList = await self._call(routes.VERSIONS, message)
+        return reply
+
+    async def copy(self, message: copies.Copy) -> copies.Copied:
+        """See `Catalog`."""
+        reply: copies.Copied = await self._mutate(routes.COPY, message, _Past())
+        return reply
+
+    async def undelete(self, message: copies.Undelete) -> copies.Undeleted:
+        """See `Catalog`."""
+        reply: copies.Undeleted = await self._mutate(routes.UNDELETE, message, _Past())
+        return reply
+
+    async def create_bucket(self, message: buckets.CreateBucket) -> buckets.BucketCreated:
+        """See `Catalog`."""
+        reply: buckets.BucketCreated = await self._mutate(routes.CREATE_BUCKET, message, _Past())
+        return reply
+
+    async def delete_bucket(self, message: buckets.DeleteBucket) -> buckets.BucketDeleted:
+        """See `Catalog`."""
+        reply: buckets.BucketDeleted = await self._mutate(routes.DELETE_BUCKET, message, _Past())
+        return reply
+
+    async def list_buckets(self, message: buckets.ListBuckets) -> buckets.BucketList:
+        """See `Catalog`."""
+        reply: buckets.BucketList = await self._call(routes.LIST_BUCKETS, message)
+        return reply
+
+    async def usage(self, message: buckets.GetUsage) -> buckets.UsagePart:
+        """See `Catalog`."""
+        reply: buckets.UsagePart = await self._call(routes.USAGE, message)
         return reply
 
 

@@ -4,7 +4,7 @@ peers. Tries again inside: what is raised is final for the call."""
 from typing import Protocol
 
 from shoal.model.cluster import MapDelta
-from shoal.model.messages import objects, sessions, status
+from shoal.model.messages import buckets, copies, objects, sessions, status
 
 
 class Directory(Protocol):
@@ -21,8 +21,8 @@ class Catalog(Protocol):
     """What exists. Mutating calls carry session and sequence number: sending one again finds the first result.
 
     Raises, all: AccessDenied; StaleEpoch when the session is dead; Throttled or NodeUnreachable when nobody answered in
-    time, after trying for a while. After these nothing was done: where a change may have been done, `commit` and
-    `delete` raise (or tell in their outcomes) OutcomeUnknown instead.
+    time, after trying for a while. After these nothing was done: where a change may have been done, all that change
+    objects or buckets raise (or tell in their outcomes) OutcomeUnknown instead.
     """
 
     async def open_session(self, message: sessions.OpenSession) -> sessions.SessionOpened: ...
@@ -56,5 +56,29 @@ class Catalog(Protocol):
         ...
 
     async def versions(self, message: objects.ListVersions) -> objects.VersionList:
+        """Raises: also NotFound, InvalidArgument."""
+        ...
+
+    async def copy(self, message: copies.Copy) -> copies.Copied:
+        """Raises: also NotFound, PreconditionFailed, InvalidArgument."""
+        ...
+
+    async def undelete(self, message: copies.Undelete) -> copies.Undeleted:
+        """Raises: also NotFound, PreconditionFailed, InvalidArgument."""
+        ...
+
+    async def create_bucket(self, message: buckets.CreateBucket) -> buckets.BucketCreated:
+        """Raises: also AlreadyExists, InvalidArgument."""
+        ...
+
+    async def delete_bucket(self, message: buckets.DeleteBucket) -> buckets.BucketDeleted:
+        """Raises: also NotFound, PreconditionFailed, InvalidArgument."""
+        ...
+
+    async def list_buckets(self, message: buckets.ListBuckets) -> buckets.BucketList:
+        """Raises: also InvalidArgument."""
+        ...
+
+    async def usage(self, message: buckets.GetUsage) -> buckets.UsagePart:
         """Raises: also NotFound, InvalidArgument."""
         ...

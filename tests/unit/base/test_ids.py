@@ -1,5 +1,7 @@
 """Identities: what is minted is read back, order is order of minting, and nothing else is read."""
 
+import uuid
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from shoal.base.ids import (
     parse_replica,
     parse_version,
     session_of,
+    uuid_text,
     version_text,
 )
 
@@ -109,3 +112,11 @@ def test_a_version_is_told_as_a_uuid_and_read_back() -> None:
 def test_any_other_version_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidArgument, match="shoal versions"):
         parse_version(text)
+
+
+def test_random_bytes_make_a_uuid_of_version_4() -> None:
+    for byte in (b"\x00", b"\xff", b"\x5a"):
+        made = uuid.UUID(uuid_text(byte * 16))
+        assert (made.version, made.variant) == (4, uuid.RFC_4122)
+        assert str(made) == uuid_text(byte * 16)
+    assert uuid_text(bytes(16)) == "00000000-0000-4000-8000-000000000000"

@@ -16,12 +16,14 @@ from pathlib import Path
 from shoal.base.digests import Buffer
 from shoal.base.ids import VersionId, WallNs, parse_version, version_text
 from shoal.client.client import Client
+from shoal.client.copying import CopyOptions
 from shoal.client.get import check_range
 from shoal.client.put import PutOptions
 from shoal.core.chunking import check_chunk_bytes
 from shoal.core.names import ObjectName, parse_prefix, parse_target
-from shoal.model.catalog import Version, VersionKind
-from shoal.model.messages.objects import ListObjects, ListVersions, Precondition
+from shoal.model.catalog import Bucket, Version, VersionKind
+from shoal.model.messages.buckets import Usage
+from shoal.model.messages.objects import ListObjects, ListVersions, Name, Precondition
 from shoal.ports.log import Log
 from shoal.wiring.connect import find_cluster, open_client
 from shoal.wiring.log import Level, StreamLog
@@ -44,6 +46,15 @@ class ObjectVersion:
     """The object was deleted at this point; there is no content."""
     metadata: Mapping[str, str] | None = None
     """None in listings, which do not tell it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketInfo:
+    """A name space for objects. Without versions it keeps only the newest content of each. `created` in UTC."""
+
+    name: str
+    created: datetime
+    is_versioned: bool
 
 
 @asynccontextmanager
@@ -140,6 +151,73 @@ class Shoal:
         target = parse_target(name)
         return (await self._client.delete(target.bucket, target.key, version=_version(version))).existed
 
+    async def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        version: str | None = None,
+        if_absent: bool = False,
+        if_version: str | None = None,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> ObjectVersion:
+        """Make the content of `source`, its current version or the one named, the new current version of `target`. No
+        bytes are sent. Content type and metadata stay unless others are given; the conditions are on `target`.
+
+        Raises: NotFound (no such bucket or source), PreconditionFailed.
+        """
+        origin, name = parse_target(source), parse_target(target)
+        options = CopyOptions(
+            precondition=Precondition(if_absent=if_absent, if_version=_version(if_version)),
+            content_type=content_type,
+            metadata=None if metadata is None else dict(metadata),
+        )
+        wanted = Name(origin.bucket, origin.key, _version(version))
+        return _told(name, await self._client.copy(wanted, name.bucket, name.key, options=options))
+
+    async def move(self, source: str, target: str, *, if_absent: bool = False) -> ObjectVersion:
+        """Give the current version of `source` a new name; its former versions stay, below a delete marker.
+
+        Raises: NotFound (no such bucket or source), PreconditionFailed (`target` exists, or `source` was written to
+        meanwhile: then it is copied and not deleted).
+        """
+        origin, name = parse_target(source), parse_target(target)
+        options = CopyOptions(precondition=Precondition(if_absent=if_absent))
+        return _told(name, await self._client.move(origin, name.bucket, name.key, options=options))
+
+    async def restore(self, name: str, version: str) -> ObjectVersion:
+        """Make the content of a former version current again, as a new version. Raises: NotFound."""
+        target = parse_target(name)
+        return _told(target, await self._client.restore(target.bucket, target.key, parse_version(version)))
+
+    async def undelete(self, name: str) -> ObjectVersion:
+        """Take the delete marker of an object away: the version below it is current again.
+
+        Raises: NotFound (nothing to bring back), PreconditionFailed (it is not deleted).
+        """
+        target = parse_target(name)
+        return _told(target, await self._client.undelete(target.bucket, target.key))
+
+    async def create_bucket(self, bucket: str, *, is_versioned: bool = True) -> BucketInfo:
+        """Make a bucket. Raises: AlreadyExists."""
+        return _bucket_told(await self._client.create_bucket(bucket, is_versioned=is_versioned))
+
+    async def delete_bucket(self, bucket: str) -> None:
+        """Remove a bucket without objects and versions. Raises: NotFound, PreconditionFailed (it is not empty)."""
+        await self._client.delete_bucket(bucket)
+
+    async def list_buckets(self) -> AsyncIterator[BucketInfo]:
+        """All buckets, in byte order."""
+        async for bucket in self._client.list_buckets():
+            yield _bucket_told(bucket)
+
+    async def usage(self, prefix: str = "") -> Usage:
+        """How much there is under `prefix` (`shoal://BUCKET/…` for another bucket): exact while nothing is written
+        there. Raises: NotFound (no such bucket)."""
+        target = parse_prefix(prefix)
+        return await self._client.usage(target.bucket, target.key)
+
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectVersion]:
         """The objects whose names begin with `prefix` (`shoal://BUCKET/…` for another bucket), in byte order. Each
         page is a snapshot. Raises: NotFound (no such bucket)."""
@@ -179,6 +257,10 @@ def _version(text: str | None) -> VersionId | None:
 
 def _moment(created_ns: WallNs) -> datetime:
     return _EPOCH + timedelta(microseconds=created_ns // 1000)
+
+
+def _bucket_told(bucket: Bucket) -> BucketInfo:
+    return BucketInfo(name=bucket.name, created=_moment(bucket.created_ns), is_versioned=bucket.is_versioned)
 
 
 def _told(name: ObjectName, version: Version) -> ObjectVersion:

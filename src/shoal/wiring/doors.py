@@ -15,9 +15,10 @@ from typing import Any, Self, TypeVar
 
 from shoal.base.digests import Buffer
 from shoal.base.errors import InvalidArgument
+from shoal.model.messages.buckets import Usage
 from shoal.ports.log import Log
 from shoal.wiring import aio
-from shoal.wiring.aio import ObjectVersion
+from shoal.wiring.aio import BucketInfo, ObjectVersion
 from shoal.wiring.connect import ClusterAddress, find_cluster, open_client
 from shoal.wiring.log import Level, StreamLog
 
@@ -103,6 +104,58 @@ class Shoal:
     def delete(self, name: str, *, version: str | None = None) -> bool:
         """Delete an object, or one version for good."""
         return self._wait(self._shoal.delete(name, version=version))
+
+    def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        version: str | None = None,
+        if_absent: bool = False,
+        if_version: str | None = None,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> ObjectVersion:
+        """Copy an object, or one version of it, without sending any bytes."""
+        return self._wait(
+            self._shoal.copy(
+                source,
+                target,
+                version=version,
+                if_absent=if_absent,
+                if_version=if_version,
+                content_type=content_type,
+                metadata=metadata,
+            )
+        )
+
+    def move(self, source: str, target: str, *, if_absent: bool = False) -> ObjectVersion:
+        """Give an object a new name."""
+        return self._wait(self._shoal.move(source, target, if_absent=if_absent))
+
+    def restore(self, name: str, version: str) -> ObjectVersion:
+        """Make a former version current again."""
+        return self._wait(self._shoal.restore(name, version))
+
+    def undelete(self, name: str) -> ObjectVersion:
+        """Bring a deleted object back."""
+        return self._wait(self._shoal.undelete(name))
+
+    def create_bucket(self, bucket: str, *, is_versioned: bool = True) -> BucketInfo:
+        """Make a bucket."""
+        return self._wait(self._shoal.create_bucket(bucket, is_versioned=is_versioned))
+
+    def delete_bucket(self, bucket: str) -> None:
+        """Remove an empty bucket."""
+        self._wait(self._shoal.delete_bucket(bucket))
+
+    def list_buckets(self) -> Iterator[BucketInfo]:
+        """All buckets."""
+        return self._each(self._shoal.list_buckets())
+
+    def usage(self, prefix: str = "") -> Usage:
+        """How much there is under `prefix`."""
+        return self._wait(self._shoal.usage(prefix))
 
     def list(self, prefix: str = "") -> Iterator[ObjectVersion]:
         """The objects whose names begin with `prefix`."""

@@ -1,5 +1,6 @@
 """The asynchronous door, over a client in memory."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from shoal.base.errors import InvalidArgument, NodeUnreachable, NotFound, PreconditionFailed
 from shoal.wiring import aio
 from shoal.wiring.aio import Shoal
+from support.coordinator_bench import CoordinatorBench, open_bench
+from support.coordinator_link import opened_client
 from support.fake_client import FakeClient
 
 
@@ -88,3 +91,55 @@ async def test_directory_without_a_cluster_says_so(tmp_path: Path) -> None:
     with pytest.raises(NodeUnreachable, match="no cluster in"):
         async with aio.connect(tmp_path):
             pass
+
+
+@pytest.fixture
+async def bench() -> CoordinatorBench:
+    """A coordinator with one object, `a`, that has a content type."""
+    bench = await open_bench()
+    await bench.put(await bench.session(), "a", b"data")
+    return bench
+
+
+@pytest.fixture
+async def catalogued(bench: CoordinatorBench) -> AsyncIterator[Shoal]:
+    """The door to that coordinator, without any nodes behind it."""
+    async with opened_client(bench) as client:
+        yield Shoal(client)
+
+
+async def test_content_is_copied_and_moved_by_name(catalogued: Shoal) -> None:
+    await catalogued.create_bucket("photos")
+    copied = await catalogued.copy("a", "shoal://photos/b", content_type="image/png", metadata={"k": "v"})
+    assert (copied.bucket, copied.key, copied.size) == ("photos", "b", 4)
+    assert await catalogued.stat("shoal://photos/b") == copied
+    assert (copied.content_type, copied.metadata) == ("image/png", {"k": "v"})
+    with pytest.raises(PreconditionFailed):
+        await catalogued.move("a", "shoal://photos/b", if_absent=True)
+    moved = await catalogued.move("a", "c")
+    assert [each.key async for each in catalogued.list()] == ["c"]
+    assert (await catalogued.stat("c")).version == moved.version
+
+
+async def test_what_was_is_brought_back_by_name(catalogued: Shoal, bench: CoordinatorBench) -> None:
+    first = await catalogued.stat("a")
+    await bench.put(await bench.session(), "a", b"newer")
+    restored = await catalogued.restore("a", first.version)
+    assert (await catalogued.stat("a")).version == restored.version != first.version
+    assert await catalogued.copy("a", "b", version=first.version, if_absent=True)
+    await catalogued.delete("a")
+    assert await catalogued.undelete("a") == restored
+    with pytest.raises(InvalidArgument):
+        await catalogued.restore("a", "newest")
+
+
+async def test_buckets_are_made_counted_and_removed_by_name(catalogued: Shoal) -> None:
+    made = await catalogued.create_bucket("photos", is_versioned=False)
+    assert [bucket async for bucket in catalogued.list_buckets()][1] == made
+    assert (made.name, made.is_versioned) == ("photos", False)
+    usage = await catalogued.usage("a")
+    assert (usage.objects, usage.object_bytes) == (1, 4)
+    assert (await catalogued.usage("shoal://photos/")).objects == 0
+    await catalogued.delete_bucket("photos")
+    with pytest.raises(NotFound):
+        await catalogued.usage("shoal://photos/")

@@ -16,6 +16,8 @@ from shoal.wiring import aio, doors
 from shoal.wiring.connect import ClusterAddress
 from shoal.wiring.doors import Shoal
 from shoal.wiring.log import StreamLog
+from support.coordinator_bench import open_bench
+from support.coordinator_link import opened_client
 from support.fake_client import FakeClient
 
 
@@ -74,3 +76,24 @@ def test_package_hands_out_both_doors(tmp_path: Path) -> None:
         shoal.connect(tmp_path)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         shoal.nothing  # noqa: B018
+
+
+def test_calls_about_the_catalog_come_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    @asynccontextmanager
+    async def opened(cluster: ClusterAddress, *, log: StreamLog) -> AsyncIterator[Client]:
+        bench = await open_bench()
+        await bench.put(await bench.session(), "a", b"data")
+        async with opened_client(bench) as client:
+            yield client
+
+    monkeypatch.setattr(doors, "open_client", opened)
+    with Shoal(ClusterAddress((), Credential("k", b"s")), StreamLog()) as door:
+        first = door.stat("a")
+        assert door.copy("a", "b").size == door.move("b", "c").size == 4
+        assert door.restore("a", first.version) == door.stat("a")
+        door.delete("a")
+        assert door.undelete("a").version != first.version
+        made = door.create_bucket("photos")
+        assert list(door.list_buckets())[1] == made
+        assert door.usage("c").object_bytes == 4
+        door.delete_bucket("photos")

@@ -187,7 +187,7 @@ class Client:
         there. InvalidArgument for a move onto itself.
         """
         current = await self.stat(source.bucket, source.key)
-        return await self._copies.move(current, source, _target(bucket, key), options)
+        return await self._copies.move(current, options, name=source, target=_target(bucket, key))
 
     async def undelete(self, bucket: str, key: str) -> Version:
         """Take the delete markers of an object away: the version below them is current again, as it was.

@@ -55,7 +55,7 @@ class ObjectCopies:
             )
             return (await self._catalog.copy(message)).version
 
-    async def move(self, source: Version, name: ObjectName, target: ObjectName, options: CopyOptions) -> Version:
+    async def move(self, source: Version, options: CopyOptions, *, name: ObjectName, target: ObjectName) -> Version:
         """Copy version `source` of `name` to `target`, and delete `name` if that is its current version still.
 
         Raises: as `copy`: then nothing was done. PreconditionFailed with the fact `copied` if `name` was changed before

@@ -1,10 +1,13 @@
 """A node as a process has it: its directory is its own, and what it is stays."""
 
 import asyncio
+import socket
 import struct
 import threading
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +15,16 @@ from shoal.base.digests import crc64
 from shoal.base.errors import AccessDenied, AlreadyExists, FormatUnknown, InvalidArgument
 from shoal.base.ids import Address
 from shoal.base.units import MIB
+from shoal.net.address import format_address
+from shoal.net.client import HttpLink
+from shoal.net.server import HttpListening
 from shoal.node.identity import IDENTITY_PATH
+from shoal.node.node import Node
 from shoal.node.settings import NodeSettings
 from shoal.store.settings import StoreSettings
 from shoal.wiring import sole_use
 from shoal.wiring.cluster_files import JoinFile
+from shoal.wiring.env import RealDisk
 from shoal.wiring.node import NodeProcess, running_node
 from support.engines import QuietLog
 
@@ -101,6 +109,28 @@ async def test_it_says_where_others_reach_it(tmp_path: Path) -> None:
     process = NodeProcess(tmp_path, ANY, JOIN, NOBODY, store=SMALL, advertise=Address("example.org:9201"))
     async with running_node(process, QuietLog()) as running:
         assert running.address == "example.org:9201"
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+async def test_it_is_closed_from_the_outside_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_used: bool) -> None:
+    """No request comes in when the link is gone, no forward goes out when the store is."""
+    closed = list[str]()
+    for kind in (HttpListening, HttpLink, Node, RealDisk):
+        monkeypatch.setattr(kind, "close", _noting(closed, kind.__name__, kind.close))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = ANY if is_used else format_address(taken.getsockname())
+        with suppress(AlreadyExists):
+            async with running_node(process_in(tmp_path, listen=listen), QuietLog()):
+                assert is_used
+    assert closed == ["HttpListening"] * is_used + ["HttpLink", "Node", "RealDisk"]
+
+
+def _noting(closed: list[str], name: str, close: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        closed.append(name)
+        return close(*args, **kwargs)
+
+    return noted
 
 
 async def test_a_cancelled_one_is_closed(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class Membership:
 
     async def address_of(self, node: NodeId) -> Address:
         """Where a node listens. A client may know a younger map than this node: one that is not known here is asked
-        for with a heartbeat at once. Raises: NotFound if the next answer does not bring it, or does not come."""
+        for with a heartbeat at once. Raises: NotFound if the answer to that does not bring it, or does not come."""
         if node not in self._addresses:
             self.hurry()
             with suppress(TimeoutError):  # told below: the node is still not known
@@ -148,6 +148,13 @@ class Membership:
 
     async def step(self) -> bool:
         """One heartbeat. True if there is more to report. Raises: TransientError, CallerError, DiskFailed."""
+        answered, self._next_answer = self._next_answer, asyncio.Event()
+        try:
+            return await self._beat()
+        finally:
+            answered.set()  # for those who asked before this one was sent
+
+    async def _beat(self) -> bool:
         await self._walk()
         reports = self._announcements.batch(self._env.clock.now())
         damaged = tuple([each for each in self._store.quarantined() if each not in self._told_damaged][:REPORTS_MAX])
@@ -164,8 +171,6 @@ class Membership:
         self._announcements.settle(reports, reply.verdicts, self._env.clock.now())
         self._told_damaged.update(dict.fromkeys(damaged))
         self._follow(reply.delta)
-        self._next_answer.set()
-        self._next_answer = asyncio.Event()
         await self._note_seen(reply.incarnation, reply.commit_number)
         return len(damaged) == REPORTS_MAX or self._announcements.has_due(self._env.clock.now())
 

@@ -15,7 +15,7 @@ from shoal.base.errors import (
     ShoalError,
     TransientError,
 )
-from shoal.base.ids import ReplicaId
+from shoal.base.ids import Address, ReplicaId
 from shoal.base.units import MIB, MINUTE, SECOND
 from shoal.core.membership import MapHistory
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapChange, MapDelta, MapUpdate
@@ -289,6 +289,52 @@ def test_a_node_that_is_not_in_the_map_is_asked_for_soon_but_not_in_a_flood() ->
     in_node_lab(main)
 
 
+def test_however_great_the_hurry_heartbeats_keep_a_least_distance() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a")
+        before = len(beats_of(lab, a))
+        for _ in range(100):
+            a.node.membership.hurry()
+            await asyncio.sleep(0.01)
+        assert 2 <= len(beats_of(lab, a)) - before <= SECOND // HURRY_GAP_NS + 1
+
+    in_node_lab(main)
+
+
+def test_an_answer_that_was_under_way_already_is_not_the_one_that_is_waited_for() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a")
+        gate = asyncio.Event()
+
+        async def wait() -> None:
+            await gate.wait()
+
+        a.store.before["usage"] = wait
+        a.node.membership.hurry()
+        await lab.settle(0.3)
+        asking = asyncio.get_running_loop().create_task(a.node.membership.address_of(member("late").node_id))
+        await asyncio.sleep(0)
+        gate.set()
+        await lab.coordinator.next_heartbeat()
+        lab.coordinator.enlist(member("late").node_id, "late", Address("late:9201"))
+        assert await asking == "late:9201"
+
+    in_node_lab(main)
+
+
+def test_a_coordinator_that_is_away_leaves_an_unknown_target_unknown_soon() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a")
+        await lab.settle(0.3)
+        lab.coordinator.refusal = TransientError("away")
+        began = lab.clock.now()
+        with pytest.raises(NotFound):
+            await a.node.membership.address_of(member("stranger").node_id)
+        assert lab.clock.now() - began < SECOND
+
+    in_node_lab(main)
+
+
 def test_a_gap_in_the_map_keeps_the_addresses_that_are_known_and_asks_for_all_of_it() -> None:
     async def main(lab: NodeLab) -> None:
         a, b = await lab.cluster("a", "b")
@@ -296,8 +342,10 @@ def test_a_gap_in_the_map_keeps_the_addresses_that_are_known_and_asks_for_all_of
         gap = MapUpdate(membership.map.version + 2, MapChange.ADDED, member("late"))
         membership._follow(MapDelta((gap,)))
         assert await membership.address_of(b.id) == b.address
+        began = lab.clock.now()
         beat = await lab.coordinator.next_heartbeat()
         assert (beat.node_id, beat.map_version) == (a.id, 0)
+        assert lab.clock.now() - began < 2 * HURRY_GAP_NS
         await lab.settle()
         assert membership.map.version == lab.coordinator.history.current.version
         await lab.settle(2 * BEAT_S)

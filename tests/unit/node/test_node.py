@@ -111,6 +111,20 @@ def test_a_cancelled_run_ends_all_that_it_began() -> None:
     in_node_lab(main)
 
 
+def test_a_node_says_that_it_is_a_member_once_it_is() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a", runs=False)
+        told: list[int] = []
+        a.running = asyncio.get_running_loop().create_task(
+            a.node.run(a.address, on_member=lambda: told.append(len(lab.coordinator.registrations)))
+        )
+        await lab.settle(5)
+        assert told == [1]
+        put_reply(await lab.put(a, b"x", replica(1)))
+
+    in_node_lab(main)
+
+
 def test_a_bug_behind_an_answer_ends_the_node_by_its_name() -> None:
     async def main(lab: NodeLab) -> None:
         a = await lab.add("a")

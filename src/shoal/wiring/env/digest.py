@@ -9,7 +9,7 @@ from shoal.wiring.env.workers import WorkerPool, outcome
 
 HOP_BYTES_MIN = 64 * KIB
 """As much as is hashed in the time of a thread hop; less is not worth one."""
-QUEUED_BYTES_MAX = 8 * MIB
+QUEUED_BYTES_MAX = 2 * MIB
 
 
 class RealStreamDigest:

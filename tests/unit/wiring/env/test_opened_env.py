@@ -11,8 +11,12 @@ from shoal.base.errors import InvariantBroken
 from shoal.wiring.env import diskless_env, opened_env
 
 
+POOLS = ("shoal-cpu", "shoal-disk", "shoal-sync")
+"""Not `shoal-stream`: whoever reads a pipe may wait for ever, so nobody waits for that thread."""
+
+
 def own_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("shoal")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(POOLS)]
 
 
 async def work_with(env: Env) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from shoal.app.defaults import DEFAULT_PORT_BASE
 from shoal.app.supervisor import Child, Supervisor
 from shoal.base.errors import InvalidArgument, LocalFault
 from shoal.base.ids import Address
@@ -13,7 +14,6 @@ from shoal.client.one_error import one_error
 from shoal.ports.log import Log
 from shoal.wiring.cluster_files import JOIN
 
-DEFAULT_PORT_BASE = 9100
 _NODE_PORTS_FROM = 100
 _NODES_MAX = 64
 

@@ -17,9 +17,8 @@ from shoal.net.client import HttpLink
 from shoal.net.settings import LinkSettings
 from shoal.ports.log import Log
 from shoal.wiring.cluster_files import CREDENTIALS, read_credential, read_endpoints
+from shoal.wiring.defaults import DEFAULT_DATA
 from shoal.wiring.env import diskless_env
-
-DEFAULT_DATA = Path("shoal-data")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,33 +1,18 @@
 """`shoal coordinator`: the part that knows what exists and who is there."""
 
-import asyncio
-import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from shoal.app.child import run_until_stopped, say_ready
-from shoal.app.listening import check_listen
-from shoal.base.errors import InvalidArgument
-from shoal.base.ids import Address
-from shoal.base.units import parse_size
-from shoal.core.chunking import check_chunk_bytes
-from shoal.core.placement.selector import SELECTOR_NAMES
-from shoal.model.cluster import COPIES_MAX, ClusterSettings
-from shoal.wiring.connect import DEFAULT_DATA
-from shoal.wiring.coordinator import CoordinatorProcess, running_coordinator
-from shoal.wiring.log import StreamLog, chosen_level
+from shoal.wiring.defaults import DEFAULT_DATA
 
-_COPIES = re.compile(r"[1-9][0-9]?")
+if TYPE_CHECKING:
+    from shoal.wiring.coordinator import CoordinatorProcess
+    from shoal.wiring.log import StreamLog
 
-
-def parse_replicas(text: str) -> int:
-    """0 for `auto`. Raises: InvalidArgument."""
-    if text == "auto":
-        return 0
-    if _COPIES.fullmatch(text) is None or int(text) > COPIES_MAX:
-        raise InvalidArgument(f"--replicas is auto, or a number from 1 to {COPIES_MAX}", got=text[:20])
-    return int(text)
+SELECTORS = ("ring", "round-robin", "random", "capacity", "first-healthy")
+"""As `core.placement.selector.SELECTOR_NAMES`, which a test compares; importing it would make the help slow."""
 
 
 @click.command(epilog="Example: shoal coordinator --data /srv/shoal --listen 127.0.0.1:9100")
@@ -39,7 +24,7 @@ def parse_replicas(text: str) -> int:
 @click.option(
     "--chunk-size", default="8MiB", show_default=True, help="How objects are cut unless a put says otherwise."
 )
-@click.option("--selector", default="ring", show_default=True, type=click.Choice(SELECTOR_NAMES),
+@click.option("--selector", default="ring", show_default=True, type=click.Choice(SELECTORS),
               help="How nodes are chosen.")  # fmt: skip
 @click.option("--volatile", is_flag=True, help="Accept replicas of nodes that keep them in memory only.")
 @click.option("--insecure", is_flag=True, help="Allow a --listen beyond this machine, without TLS.")
@@ -60,6 +45,18 @@ def command(
 ) -> None:
     """Run a coordinator. Nodes join with the file DIR/join, users with DIR/credentials; both are made at the first
     start."""
+    import asyncio
+
+    from shoal.app.child import run_until_stopped
+    from shoal.app.listening import check_listen
+    from shoal.app.replicas import parse_replicas
+    from shoal.base.ids import Address
+    from shoal.base.units import parse_size
+    from shoal.core.chunking import check_chunk_bytes
+    from shoal.model.cluster import ClusterSettings
+    from shoal.wiring.coordinator import CoordinatorProcess
+    from shoal.wiring.log import StreamLog, chosen_level
+
     chunk_bytes = parse_size(chunk_size)
     check_chunk_bytes(chunk_bytes)
     check_listen(listen, advertise=advertise, is_insecure=insecure)
@@ -76,7 +73,10 @@ def command(
     asyncio.run(run_until_stopped(lambda: _serve(process, log)))
 
 
-async def _serve(process: CoordinatorProcess, log: StreamLog) -> None:
+async def _serve(process: "CoordinatorProcess", log: "StreamLog") -> None:
+    from shoal.app.child import say_ready
+    from shoal.wiring.coordinator import running_coordinator
+
     async with running_coordinator(process, log) as running:
         say_ready(running.address, f"coordinator listens on {running.address}, data in {process.data}")
         await running.run()

@@ -1,21 +1,8 @@
 """`shoal demo`: a cluster of processes on this machine that loses a node, a bit and everything, and no byte."""
 
-import asyncio
-import shutil
-import tempfile
 from pathlib import Path
 
 import click
-
-from shoal.app.child import run_until_stopped
-from shoal.app.demo.demo import COPIES, Demo, generate
-from shoal.app.demo.events import EventLog
-from shoal.app.demo.report import Report
-from shoal.app.local_cluster import LocalCluster, running_cluster
-from shoal.base.errors import NotFound
-from shoal.base.units import parse_size
-from shoal.wiring.connect import find_cluster, open_client
-from shoal.wiring.log import Level, StreamLog
 
 
 @click.command(epilog="Example: shoal demo holiday.mp4")
@@ -27,6 +14,15 @@ def command(file: Path | None, size: str, *, debug: bool) -> None:
 
     Everything happens in a temporary directory and is gone afterwards. Every line that is printed was checked.
     """
+    import asyncio
+    import shutil
+    import tempfile
+
+    from shoal.app.child import run_until_stopped
+    from shoal.app.demo.demo import generate
+    from shoal.base.errors import NotFound
+    from shoal.base.units import parse_size
+
     if file is not None and not file.is_file():
         raise NotFound(f"there is no file {file}")
     work = Path(tempfile.mkdtemp(prefix="shoal-demo-"))
@@ -41,6 +37,13 @@ def command(file: Path | None, size: str, *, debug: bool) -> None:
 
 
 async def _demo(work: Path, file: Path, *, is_debug: bool) -> None:
+    from shoal.app.demo.demo import COPIES, Demo
+    from shoal.app.demo.events import EventLog
+    from shoal.app.demo.report import Report
+    from shoal.app.local_cluster import LocalCluster, running_cluster
+    from shoal.wiring.connect import find_cluster, open_client
+    from shoal.wiring.log import Level, StreamLog
+
     log = StreamLog(level=Level.DEBUG if is_debug else Level.ERROR)
     report = Report()
     settings = LocalCluster(data=work / "data", nodes=COPIES, port_base=0, is_debug=is_debug, is_quiet=not is_debug)

@@ -1,22 +1,13 @@
 """`shoal node`: the part that keeps bytes, one for each disk."""
 
-import asyncio
-import os
-import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from shoal.app.child import run_until_stopped, say_ready
-from shoal.app.listening import check_listen
-from shoal.base.ids import Address
-from shoal.base.units import parse_size
-from shoal.net.address import parse_address
-from shoal.node.settings import NodeSettings
-from shoal.store.settings import StoreSettings
-from shoal.wiring.cluster_files import JoinFile, read_json
-from shoal.wiring.log import StreamLog, chosen_level
-from shoal.wiring.node import NodeProcess, running_node
+if TYPE_CHECKING:
+    from shoal.wiring.log import StreamLog
+    from shoal.wiring.node import NodeProcess
 
 
 @click.command(epilog="Example: shoal node --join shoal-data/join --coordinator 127.0.0.1:9100 --data /mnt/disk1")
@@ -51,6 +42,21 @@ def command(
     debug: bool,
 ) -> None:
     """Run a node: it registers with the coordinator and keeps replicas in its directory."""
+    import asyncio
+    import os
+    import platform
+
+    from shoal.app.child import run_until_stopped
+    from shoal.app.listening import check_listen
+    from shoal.base.ids import Address
+    from shoal.base.units import parse_size
+    from shoal.net.address import parse_address
+    from shoal.node.settings import NodeSettings
+    from shoal.store.settings import StoreSettings
+    from shoal.wiring.cluster_files import JoinFile, read_json
+    from shoal.wiring.log import StreamLog, chosen_level
+    from shoal.wiring.node import NodeProcess
+
     check_listen(listen, advertise=advertise, is_insecure=insecure)
     parse_address(Address(coordinator))
     directory = data.absolute()
@@ -74,7 +80,10 @@ def command(
     asyncio.run(run_until_stopped(lambda: _serve(process, log)))
 
 
-async def _serve(process: NodeProcess, log: StreamLog) -> None:
+async def _serve(process: "NodeProcess", log: "StreamLog") -> None:
+    from shoal.app.child import say_ready
+    from shoal.wiring.node import running_node
+
     async with running_node(process, log) as running:
         sentence = f"node listens on {running.address}, data in {process.data}"
         await running.node.run(running.address, on_member=lambda: say_ready(running.address, sentence))

@@ -1,16 +1,16 @@
 """`shoal up`: a cluster on this machine."""
 
-import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from shoal.app.child import run_until_stopped
-from shoal.app.local_cluster import DEFAULT_PORT_BASE, LocalCluster, RunningCluster, running_cluster
-from shoal.app.verbs.coordinator import parse_replicas
-from shoal.wiring.cluster_files import CREDENTIALS
-from shoal.wiring.connect import DEFAULT_DATA
-from shoal.wiring.log import Level, StreamLog
+from shoal.app.defaults import DEFAULT_PORT_BASE
+from shoal.wiring.defaults import DEFAULT_DATA
+
+if TYPE_CHECKING:
+    from shoal.app.local_cluster import LocalCluster, RunningCluster
+    from shoal.wiring.log import StreamLog
 
 
 @click.command(epilog="Example: shoal up --nodes 3, then in another terminal: shoal put photo.jpg")
@@ -28,6 +28,13 @@ def command(*, nodes: int, data: Path, replicas: str, port_base: int, volatile: 
     One coordinator and some nodes, each a process of its own, all on 127.0.0.1. After a crash of any of them, or of
     all, the same directory starts again with everything that was acknowledged.
     """
+    import asyncio
+
+    from shoal.app.child import run_until_stopped
+    from shoal.app.local_cluster import LocalCluster
+    from shoal.app.replicas import parse_replicas
+    from shoal.wiring.log import Level, StreamLog
+
     settings = LocalCluster(
         data=data.absolute(),
         nodes=nodes,
@@ -41,13 +48,19 @@ def command(*, nodes: int, data: Path, replicas: str, port_base: int, volatile: 
     asyncio.run(run_until_stopped(lambda: _up(settings, log)))
 
 
-async def _up(settings: LocalCluster, log: StreamLog) -> None:
+async def _up(settings: "LocalCluster", log: "StreamLog") -> None:
+    import asyncio
+
+    from shoal.app.local_cluster import running_cluster
+
     async with running_cluster(settings, log) as cluster:
         _tell(cluster)
         await asyncio.Event().wait()  # nobody sets it: a signal ends this
 
 
-def _tell(cluster: RunningCluster) -> None:
+def _tell(cluster: "RunningCluster") -> None:
+    from shoal.wiring.cluster_files import CREDENTIALS
+
     data = cluster.settings.data
     click.echo(f"shoal is up: {cluster.settings.nodes} node{'s' if cluster.settings.nodes > 1 else ''}, data in {data}")
     click.echo(f"  control      {cluster.endpoint}")

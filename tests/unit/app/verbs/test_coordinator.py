@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shoal.app.verbs import coordinator as verb
-from shoal.base.errors import InvalidArgument
+from shoal.core.placement.selector import SELECTOR_NAMES
 from shoal.model.cluster import ClusterSettings
 from shoal.wiring.coordinator import CoordinatorProcess
 from shoal.wiring.log import StreamLog
@@ -25,17 +25,8 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[CoordinatorP
     return processes
 
 
-@pytest.mark.parametrize(("text", "copies"), [("auto", 0), ("1", 1), ("3", 3), ("16", 16)])
-def test_a_number_of_copies_is_read(text: str, copies: int) -> None:
-    assert verb.parse_replicas(text) == copies
-
-
-@pytest.mark.parametrize(
-    "text", ["", "0", "-1", "+1", "17", "100", "016", "00117", "1_0", " 3", "3\n", "٣", "²", "AUTO", "1e1"]
-)
-def test_any_other_number_is_refused(text: str) -> None:
-    with pytest.raises(InvalidArgument, match="--replicas is auto, or a number from 1 to 16"):
-        verb.parse_replicas(text)
+def test_the_help_names_every_selector() -> None:
+    assert verb.SELECTORS == SELECTOR_NAMES
 
 
 def test_without_options_it_serves_this_machine(shoal: Shoal, served: list[CoordinatorProcess], tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from shoal.app import local_cluster
 from shoal.app.local_cluster import LocalCluster, RunningCluster
 from shoal.app.supervisor import Supervisor
-from shoal.app.verbs import up as verb
 from shoal.base.ids import Address
 from shoal.wiring.log import StreamLog
 from support.command_line import Shoal
@@ -35,7 +35,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[LocalCluster]:
         asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
         yield RunningCluster(settings, supervisor, coordinator.address)
 
-    monkeypatch.setattr(verb, "running_cluster", running)
+    monkeypatch.setattr(local_cluster, "running_cluster", running)
     monkeypatch.delenv("SHOAL_DATA", raising=False)
     return clusters
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from shoal.wiring.cluster_files import JOIN, JoinFile, read_endpoints, read_json
 from shoal.wiring.connect import find_cluster, open_client
 from shoal.wiring.coordinator import CATALOG, CoordinatorProcess, RunningCoordinator, running_coordinator
 from support.engines import QuietLog
+from support.own_threads import own_threads
 
 ANY = Address("127.0.0.1:0")
 
@@ -22,10 +22,6 @@ ANY = Address("127.0.0.1:0")
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sole_use, "PATIENCE_NS", 0)
-
-
-def own_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("shoal", "catalog"))]
 
 
 async def test_a_client_finds_it_and_is_answered(tmp_path: Path) -> None:

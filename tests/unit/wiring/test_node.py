@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import struct
-import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -27,6 +26,7 @@ from shoal.wiring.cluster_files import JoinFile
 from shoal.wiring.env import RealDisk
 from shoal.wiring.node import NodeProcess, running_node
 from support.engines import QuietLog
+from support.own_threads import own_threads
 
 ANY = Address("127.0.0.1:0")
 JOIN, OTHER = JoinFile("cluster-a", "00" * 32), JoinFile("cluster-b", "11" * 32)
@@ -41,10 +41,6 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def process_in(directory: Path, *, join: JoinFile = JOIN, listen: Address = ANY, volatile: bool = False) -> NodeProcess:
     return NodeProcess(directory, listen, join, NOBODY, store=SMALL, is_volatile=volatile)
-
-
-def own_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("shoal")]
 
 
 @pytest.mark.parametrize("volatile", [False, True])

@@ -1,6 +1,5 @@
 """An Env for as long as a role lives: its threads end with it."""
 
-import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,14 +8,7 @@ import pytest
 from shoal.base.env import Env, OpenMode
 from shoal.base.errors import InvariantBroken
 from shoal.wiring.env import diskless_env, opened_env
-
-
-POOLS = ("shoal-cpu", "shoal-disk", "shoal-sync")
-"""Not `shoal-stream`: whoever reads a pipe may wait for ever, so nobody waits for that thread."""
-
-
-def own_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith(POOLS)]
+from support.own_threads import own_threads
 
 
 async def work_with(env: Env) -> None:

@@ -31,9 +31,9 @@ from shoal.core import routes
 from shoal.formats import wire
 from shoal.formats.errors import body_of, status_of
 from shoal.formats.seal import SEAL_BYTES, open_seal
-from shoal.model.catalog import ChunkRef, Version, VersionKind
+from shoal.model.catalog import Bucket, ChunkRef, Version, VersionKind
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapDelta
-from shoal.model.messages import keys, objects, sessions, status
+from shoal.model.messages import buckets, copies, keys, objects, sessions, status
 from shoal.model.messages.replicas import PutReply, Receipt, VerifyReply
 from shoal.ports.administration import NewKey
 from shoal.ports.chunk_store import FileSpan
@@ -389,6 +389,38 @@ class FakeCatalog:
         await self._take(message)
         existed = self.versions_of.pop((message.name.bucket, message.name.key), None) is not None
         return objects.Deleted(existed)
+
+    async def copy(self, message: copies.Copy) -> copies.Copied:
+        """See `Catalog`."""
+        await self._take(message)
+        made = self.versions_of.setdefault((message.bucket, message.key), [])
+        made.append(replace(self._find(message.source), version_id=VersionId(b"copied".rjust(16, b"0"))))
+        return copies.Copied(made[-1])
+
+    async def undelete(self, message: copies.Undelete) -> copies.Undeleted:
+        """See `Catalog`."""
+        await self._take(message)
+        return copies.Undeleted(self._find(objects.Name(message.bucket, message.key)))
+
+    async def create_bucket(self, message: buckets.CreateBucket) -> buckets.BucketCreated:
+        """See `Catalog`."""
+        await self._take(message)
+        return buckets.BucketCreated(Bucket(message.bucket, WallNs(1), message.is_versioned))
+
+    async def delete_bucket(self, message: buckets.DeleteBucket) -> buckets.BucketDeleted:
+        """See `Catalog`."""
+        await self._take(message)
+        return buckets.BucketDeleted(message.bucket)
+
+    async def list_buckets(self, message: buckets.ListBuckets) -> buckets.BucketList:
+        """See `Catalog`."""
+        await self._take(message)
+        return buckets.BucketList((Bucket(BUCKET, WallNs(1)),), "", self.commit_number)
+
+    async def usage(self, message: buckets.GetUsage) -> buckets.UsagePart:
+        """See `Catalog`."""
+        await self._take(message)
+        return buckets.UsagePart(buckets.Usage(objects=len(self.versions_of)), None, self.commit_number)
 
     async def create_key(self, message: keys.CreateKey) -> NewKey:
         """See `Administration`."""

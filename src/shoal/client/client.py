@@ -17,6 +17,7 @@ from shoal.client.copying import CopyOptions, ObjectCopies
 from shoal.client.damage_reports import DamageReports
 from shoal.client.get import ObjectGet, check_range
 from shoal.client.manifest import Manifest
+from shoal.client.numbered import numbered_operation
 from shoal.client.put import ObjectPut, Progress, PutOptions
 from shoal.client.put_chunk import ChunkWriter
 from shoal.client.read_chunk import ChunkReader
@@ -94,13 +95,12 @@ class Client:
 
     async def __aenter__(self) -> Self:
         await self._background.__aenter__()
-        self._heartbeats = self._background.spawn(self._sessions.run(), "session-heartbeats")
+        self._background.spawn(self._sessions.run(), "session-heartbeats")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._heartbeats.cancel()
         try:
             async with asyncio.timeout(self._settings.close_deadline_ns / SECOND):
                 await self._reports.finish()
@@ -154,18 +154,14 @@ class Client:
         nothing was done. OutcomeUnknown.
         """
         target = _target(bucket, key)
-        async with self._sessions.operation() as session:
-            sequence = session.begin_sequence()
+        async with numbered_operation(self._sessions) as numbered:
             message = Delete(
-                session=session.id,
-                sequence=sequence,
+                session=numbered.session,
+                sequence=numbered.sequence,
                 name=Name(target.bucket, target.key, version),
                 precondition=precondition or Precondition(),
             )
-            try:
-                return await self._catalog.delete(message)
-            finally:
-                session.end_sequence(sequence)
+            return await self._catalog.delete(message)
 
     async def copy(self, source: Name, bucket: str, key: str, *, options: CopyOptions = _AS_IT_IS) -> Version:
         """Make the content of `source`, its current version or the one named, the new current version of `key`. No

@@ -29,9 +29,12 @@ class FrameLane:
         self._free.release()
         return item
 
-    async def abandon(self) -> None:
-        """Fetch no more; on return nothing is under way."""
+    def cancel(self) -> None:
+        """Fetch no more."""
         self._task.cancel()
+
+    async def ended(self) -> None:
+        """Nothing is under way any more."""
         await asyncio.wait([self._task])
 
     async def _fetch(self, frames: AsyncGenerator[memoryview, None]) -> None:

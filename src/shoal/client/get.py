@@ -81,7 +81,9 @@ class ObjectGet:
                     lanes.popleft()
         finally:
             for lane in lanes:
-                await lane.abandon()
+                lane.cancel()
+            for lane in lanes:
+                await lane.ended()
 
     async def _look_ahead(self, slices: AsyncGenerator[Slice, None], lanes: deque[FrameLane]) -> bool:
         """Set as many chunks on their way as may travel. False if there are none left."""

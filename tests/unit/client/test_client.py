@@ -17,10 +17,11 @@ from shoal.base.errors import (
     StaleEpoch,
     TransientError,
 )
-from shoal.base.ids import session_of
+from shoal.base.ids import VersionId, session_of
 from shoal.base.units import HOUR, SECOND
 from shoal.client.client import Client
 from shoal.client.put import PutOptions
+from shoal.core.names import ObjectName
 from shoal.model.access_keys import Scope
 from shoal.model.messages.keys import CreateKey, ListKeys, RevokeKey
 from shoal.model.messages.objects import (
@@ -29,11 +30,12 @@ from shoal.model.messages.objects import (
     ListObjects,
     ListVersions,
     LookupBatch,
+    Name,
     Precondition,
 )
 from shoal.model.messages.sessions import CloseSession, OpenSession, SessionHeartbeat
 from shoal.wiring.transfers import BytesSource
-from support.client_lab import BUCKET, ClientLab, Collected, breaking, content, in_client_lab
+from support.client_lab import BUCKET, ClientLab, Collected, Heard, breaking, content, in_client_lab
 
 Main = Callable[[ClientLab, Client], Awaitable[None]]
 
@@ -310,7 +312,11 @@ def test_leaving_takes_a_second_at_most_when_nobody_answers() -> None:
 
 
 def test_a_report_of_damage_gets_its_chance_before_the_end() -> None:
+    async def dawdle(heard: Heard) -> None:
+        await asyncio.sleep(0.5 if heard.method == "VERIFY" else 0)
+
     async def main(lab: ClientLab) -> None:
+        lab.nodes.answers["a"] = dawdle
         async with lab.client() as client:
             await _put(client)
             lab.nodes.spoils["a"] = lambda body: [body[:-1] + b"!"]
@@ -367,28 +373,50 @@ def test_nothing_can_be_done_outside_of_the_context() -> None:
 # -- cancelled callers
 
 
-@pytest.mark.parametrize("verb", ["put", "large put", "get", "open", "stat", "delete", "list", "versions", "status"])
+async def _open_and_read(client: Client) -> None:
+    async with client.open(BUCKET, "key") as found:
+        await found.into(Collected(7), 0, 7)
+
+
+async def _names_of_buckets(client: Client) -> list[str]:
+    return [bucket.name async for bucket in client.list_buckets()]
+
+
+VERBS: dict[str, Callable[[Client], Awaitable[Any]]] = {
+    "put": lambda client: _put(client, b"another"),
+    "large put": lambda client: _put(client, content(5000), chunk_bytes=100),
+    "get": _get,
+    "open": _open_and_read,
+    "stat": lambda client: client.stat(BUCKET, "key"),
+    "delete": lambda client: client.delete(BUCKET, "missing"),
+    "copy": lambda client: client.copy(Name(BUCKET, "key"), BUCKET, "other"),
+    "restore": lambda client: client.restore(BUCKET, "key", VersionId((2).to_bytes(16, "big"))),
+    "move": lambda client: client.move(ObjectName(BUCKET, "key"), BUCKET, "other"),
+    "undelete": lambda client: client.undelete(BUCKET, "key"),
+    "create_bucket": lambda client: client.create_bucket("album"),
+    "delete_bucket": lambda client: client.delete_bucket("album"),
+    "list_buckets": _names_of_buckets,
+    "usage": lambda client: client.usage(BUCKET),
+    "list_objects": lambda client: client.list_objects(ListObjects(bucket=BUCKET)),
+    "versions": lambda client: client.versions(ListVersions(bucket=BUCKET, key="key")),
+    "status": lambda client: client.status(),
+    "create_key": lambda client: client.create_key(CreateKey(name="backup", scope=Scope.READ)),
+    "list_keys": lambda client: client.list_keys(ListKeys()),
+    "revoke_key": lambda client: client.revoke_key(RevokeKey("spare")),
+}
+
+
+def test_every_verb_is_cancelled_below() -> None:
+    assert {name for name in vars(Client) if not name.startswith("_")} == set(VERBS) - {"large put"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 8])
 def test_a_cancelled_call_leaves_nothing_and_the_client_works_on(verb: str, steps: int) -> None:
-    async def open_and_read(client: Client) -> None:
-        async with client.open(BUCKET, "key") as found:
-            await found.into(Collected(7), 0, 7)
-
-    calls: dict[str, Callable[[Client], Awaitable[Any]]] = {
-        "put": lambda client: _put(client, b"another"),
-        "large put": lambda client: _put(client, content(5000), chunk_bytes=100),
-        "get": _get,
-        "open": open_and_read,
-        "stat": lambda client: client.stat(BUCKET, "key"),
-        "delete": lambda client: client.delete(BUCKET, "missing"),
-        "list": lambda client: client.list_objects(ListObjects(bucket=BUCKET)),
-        "versions": lambda client: client.versions(ListVersions(bucket=BUCKET, key="key")),
-        "status": lambda client: client.status(),
-    }
-
     async def main(lab: ClientLab, client: Client) -> None:
         await _put(client)
-        calling = asyncio.ensure_future(calls[verb](client))
+        await client.create_key(CreateKey(name="spare", scope=Scope.READ))
+        calling = asyncio.ensure_future(VERBS[verb](client))
         await asyncio.sleep(steps / 1000)
         calling.cancel()
         with suppress(asyncio.CancelledError):

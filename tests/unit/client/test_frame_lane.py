@@ -61,18 +61,20 @@ async def test_an_error_comes_behind_the_frames_that_were_right() -> None:
             await lane.take()
 
 
-async def test_an_abandoned_lane_has_nothing_under_way() -> None:
+async def test_a_cancelled_lane_has_nothing_under_way() -> None:
     feed = Feed(100)
     async with _lane(feed) as lane:
         await asyncio.sleep(0.001)
-        await lane.abandon()
+        lane.cancel()
+        await lane.ended()
         assert feed.is_closed
 
 
-async def test_an_ended_lane_can_be_abandoned() -> None:
+async def test_an_ended_lane_can_be_cancelled() -> None:
     async with _lane(Feed(1)) as lane:
         await asyncio.sleep(0.001)
-        await lane.abandon()
+        lane.cancel()
+        await lane.ended()
 
 
 async def test_a_taker_does_not_wait_for_ever_when_the_client_is_left() -> None:

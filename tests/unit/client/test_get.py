@@ -26,7 +26,7 @@ from shoal.client.get import ObjectGet, check_range
 from shoal.client.put import PutOptions
 from shoal.model.cluster import PAGE_CHUNKS_MAX
 from shoal.wiring.transfers import BytesSource
-from support.client_lab import BUCKET, ClientLab, Collected, breaking, content, in_client_lab
+from support.client_lab import BUCKET, ClientLab, Collected, Heard, breaking, content, in_client_lab
 
 SIZE = 10_000
 CHUNK = 1000
@@ -227,11 +227,20 @@ def test_a_stream_gives_what_is_right_before_it_fails() -> None:
 
 def test_leaving_a_stream_early_stops_all_fetching_at_once() -> None:
     async def main(lab: ClientLab, client: Client, data: bytes) -> None:
-        lab.nodes.answers = dict.fromkeys("bc", breaking(NodeUnreachable("late"), after_ns=60 * SECOND))
+        (version,) = lab.catalog.versions_of[BUCKET, "key"]
+
+        async def dawdle(heard: Heard) -> None:
+            if heard.replica.chunk != version.chunks[0].chunk:
+                await asyncio.sleep(60)
+
+        lab.nodes.answers = dict.fromkeys("abc", dawdle)
         before = asyncio.all_tasks()
         async with client.open(BUCKET, "key") as found:
             async with aclosing(found.frames(0, SIZE)) as frames:
                 assert data.startswith(bytes(await anext(frames)))
+                assert lab.nodes.open_exchanges > 5
+                left_at = lab.clock.now()
+            assert lab.clock.now() == left_at
             assert lab.nodes.open_exchanges == 0
             assert asyncio.all_tasks() == before
         asked = len(lab.nodes.heard)

@@ -269,6 +269,15 @@ def test_a_source_that_is_shorter_or_longer_than_it_said_is_refused(has: int, cl
     _run(main)
 
 
+@pytest.mark.timeout(10)
+def test_a_source_that_never_ends_is_refused_where_it_should_have_ended() -> None:
+    async def main(case: Case) -> None:
+        with pytest.raises(InvalidArgument, match="the source had 35 bytes at first and has more now"):
+            await case.put(Endless(35))
+
+    _run(main)
+
+
 def test_an_object_of_too_many_chunks_is_refused_before_a_byte_is_sent() -> None:
     async def main(case: Case) -> None:
         with pytest.raises(InvalidArgument, match=r"more than 100,000 pieces; use a chunk size of at least 2B"):
@@ -281,9 +290,10 @@ def test_an_object_of_too_many_chunks_is_refused_before_a_byte_is_sent() -> None
 
 
 class Endless:
-    """A stream that never ends."""
+    """A source that never ends, whatever it said."""
 
-    size = None
+    def __init__(self, claimed: int | None = None) -> None:
+        self.size = claimed
 
     async def available(self, offset: int, want: int) -> int:
         return want

@@ -150,10 +150,10 @@ def test_whatever_is_wrong_with_a_primary_another_is_tried_at_once(size: int, an
 
 def test_a_primary_that_did_not_answer_is_not_the_next_chunks_primary() -> None:
     async def main(case: Case) -> None:
-        case.lab.nodes.down = {"a"}
+        case.lab.nodes.answers["a"] = breaking(OutcomeUnknown("cut"))
         await case.put()
         await case.put()
-        assert case.lab.nodes.asked("PUT") == ["b", "b"]
+        assert case.lab.nodes.asked("PUT") == ["a", "b", "b"]
 
     _in_lab(main)
 

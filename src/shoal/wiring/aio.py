@@ -95,7 +95,8 @@ class Shoal:
     ) -> ObjectVersion:
         """Store bytes, or the file at a path, as the new version of `name`; durable and visible on return.
 
-        Raises: NotFound (no such bucket or file), PreconditionFailed. After a failure the old version is current.
+        Raises: NotFound (no such bucket or file), PreconditionFailed. After a failure the old version is current;
+        only after OutcomeUnknown it may be either.
         """
         target = parse_target(name)
         if chunk_bytes is not None:

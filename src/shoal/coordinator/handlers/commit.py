@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from shoal.base.errors import InvalidArgument, LocalFault, NotFound, QuorumNotReached, ShoalError
 from shoal.base.ids import SessionId
@@ -9,6 +10,7 @@ from shoal.coordinator.authentication import ClientCaller
 from shoal.coordinator.desk import Desk, note_damage
 from shoal.coordinator.promoter import Promoter
 from shoal.core.catalog.commit import ProvenCommit, commit_version, find_committed, prove_commit
+from shoal.core.catalog.sessions import require_living
 from shoal.core.catalog.staging import ManifestAudit, prove_page, read_page, stage_page
 from shoal.core.trust.access import check_bucket
 from shoal.formats.errors import body_of
@@ -23,7 +25,7 @@ from shoal.model.messages.objects import (
     Staged,
     VersionOutcome,
 )
-from shoal.ports.engine import Tx
+from shoal.ports.engine import Snapshot, Tx
 
 _Done = tuple[VersionOutcome, int]
 
@@ -82,22 +84,24 @@ class CommitHandlers:
                 raise
             return made, 0
         if request.manifest:
-            await self._audit(request)
+            await self._audit(request, session, key_id=caller.key_id)
         return await self._desk.change(session, request.sequence, lambda tx: _commit_numbered(tx, proven))
 
-    async def _audit(self, request: Commit) -> None:
+    async def _audit(self, request: Commit, session: SessionId, *, key_id: str) -> None:
         """Look at all pages, each in a read of its own: others get their turn in between."""
+
+        def read(snapshot: Snapshot, page: int) -> ManifestPage:
+            try:
+                return read_page(snapshot, request.manifest, page)
+            except NotFound as exc:
+                require_living(snapshot, session, key_id)  # what a session has staged is cleared away when it is over
+                raise InvalidArgument(f"page {page} is not staged", manifest=request.manifest.hex()) from exc
+
         audit = ManifestAudit(request)
         for page in range(request.page_count):
-            audit.add(await self._read_page(request.manifest, page))
+            audit.add(await self._desk.engine.read(partial(read, page=page)))
             await self._desk.env.clock.sleep(0)
         audit.finish()
-
-    async def _read_page(self, manifest: bytes, page: int) -> ManifestPage:
-        try:
-            return await self._desk.engine.read(lambda snapshot: read_page(snapshot, manifest, page))
-        except NotFound as exc:
-            raise InvalidArgument(f"page {page} is not staged", manifest=manifest.hex()) from exc
 
     async def _meet(self, uploads: Iterable[ChunkUpload]) -> None:
         """A receipt of a node that is not known here: it may have registered with another coordinator."""

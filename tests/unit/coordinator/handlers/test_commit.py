@@ -1,3 +1,5 @@
+"""Commits and staged pages over the wire: each stands or falls alone."""
+
 import pytest
 from msgspec.structs import replace
 
@@ -5,7 +7,9 @@ from shoal.base.errors import AccessDenied, DiskFailed, InvalidArgument, Outcome
 from shoal.base.ids import SessionId, VersionId, mint_chunk_id
 from shoal.core import routes
 from shoal.core.catalog.nodes import register_node
+from shoal.formats import keys
 from shoal.model.messages.objects import CommitBatch, Delete, Name, Precondition, Stage
+from shoal.model.messages.sessions import CloseSession
 from support.catalog_bench import BUCKET, make_commit, make_upload, paged_commit, registration
 from support.coordinator_bench import OTHER_WRITER, READER, open_bench
 
@@ -64,6 +68,21 @@ async def test_a_paged_manifest_is_audited_before_it_is_committed() -> None:
     (outcome,) = await bench.commit(session, honest)
     assert outcome.version is not None
     assert (await bench.commit(session, honest))[0].version == outcome.version
+
+
+async def test_a_paged_commit_of_a_session_that_is_over_is_stale_and_not_wrong() -> None:
+    bench = await open_bench()
+    session = await bench.session()
+    pages = [bench.uploads(session, bytes(16))]
+    request = paged_commit("name", await bench.stage(session, pages), pages, sequence=1)
+    await bench.call(routes.CLOSE_SESSION, CloseSession(session))
+    for _ in range(3):
+        (outcome,) = await bench.commit(session, request)
+        assert outcome.error is not None
+        assert outcome.error.kind == "StaleEpoch"
+        await bench.coordinator._keeper.step()
+    rows = await bench.engine.read(lambda snapshot: snapshot.get(keys.manifest(request.manifest)))
+    assert rows is None
 
 
 async def test_a_retry_is_found_though_more_nodes_would_be_needed_by_now() -> None:

@@ -13,7 +13,7 @@ SEEDS = range(30)
 OPERATIONS_MIN = 100
 PUTS_MIN = 30
 TWICE = range(5)
-SEEDS_TO_FIND_A_BUG = range(12)
+SEEDS_TO_FIND_A_BUG = range(40)
 
 
 def play(seed: int) -> SeedReport:

@@ -96,22 +96,22 @@ def _believe(*_arguments: object, **_named: object) -> None:
 PLANTED_BUGS = (
     PlantedBug(
         "segments are not synced",
-        "is good",
+        "no replica of chunk",
         Hands(open_store=_store_without(OperationKind.SYNC, SEGMENTS)),
     ),
     PlantedBug(
         "the names of segments are not synced",
-        "is good",
+        "no replica of chunk",
         Hands(open_store=_store_without(OperationKind.SYNC_DIR, SEGMENTS)),
     ),
     PlantedBug(
         "chunk files are not synced",
-        "is good",
+        "no replica of chunk",
         Hands(open_store=_store_without(OperationKind.SYNC, FILES)),
     ),
     PlantedBug(
         "the names of chunk files are not synced",
-        "is good",
+        "no replica of chunk",
         Hands(open_store=_store_without(OperationKind.SYNC_DIR, f"{FILES}/")),
     ),
     PlantedBug(
@@ -156,6 +156,11 @@ PLANTED_BUGS = (
         "a commit that comes again is done again",
         "committed by another operation",
         patches=(("shoal.core.catalog.commit._find_made", _believe),),
+    ),
+    PlantedBug(
+        "a refusal is not kept",
+        "came again",
+        patches=(("shoal.core.catalog.refusals.keep_refusal", _believe),),
     ),
 )
 """The regression suite of the simulator: each of them must be found within a few seeds."""

@@ -26,7 +26,7 @@ from shoal.node.identity import open_identity
 from shoal.node.node import Node
 from shoal.node.settings import NodeSettings
 from shoal.ports.chunk_store import ChunkStore
-from shoal.ports.link import Listening
+from shoal.ports.link import Listening, NodeLink
 from shoal.ports.log import Log
 from shoal.store.disk import open_disk_store
 from shoal.store.settings import StoreSettings
@@ -188,23 +188,26 @@ class SimCluster:
             self.shape.node, name=name, zone=f"zone-{number % self.shape.zones}", machine=name, device="disk"
         )
 
-    def catalog(self, life: Life, credential: Credential | None = None) -> RemoteCatalog:
-        """The catalog as the process `life` can ask it, under the cluster's own key unless another is given."""
+    def catalog(
+        self, life: Life, *, link: NodeLink | None = None, credential: Credential | None = None
+    ) -> RemoteCatalog:
+        """The catalog as the process `life` can ask it, by its own link and under the cluster's key unless others are
+        given."""
         return RemoteCatalog(
             life.env,
-            life.link,
+            link or life.link,
             coordinators=(COORDINATOR_ADDRESS,),
             credential=credential or self.credential,
             settings=self.shape.client,
         )
 
     @asynccontextmanager
-    async def client(self, life: Life) -> AsyncIterator[Client]:
+    async def client(self, life: Life, *, link: NodeLink | None = None) -> AsyncIterator[Client]:
         """A client in the process `life`."""
-        remote = self.catalog(life)
+        remote = self.catalog(life, link=link)
         client = Client(
             life.env,
-            link=life.link,
+            link=link or life.link,
             catalog=remote,
             directory=remote,
             administration=remote,

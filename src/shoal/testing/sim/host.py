@@ -104,9 +104,12 @@ class Host:
     def _ended(self, task: asyncio.Task[None]) -> None:
         """The program is over by itself: so is its process."""
         failure = None if task.cancelled() else task.exception()
-        if failure is not None and not _is_disk_failure(failure):
+        if failure is None:
+            self._world.count("stopped by itself")
+        elif _is_disk_failure(failure):
+            self._world.count("stopped by its disk")
+        else:
             self._world.loop.fail(failure, f"the program of {self.name} failed")
-        self._world.count("stopped by its disk" if failure else "stopped by itself")
         rest_ns = self._rest_ns
         self._end(power_loss=False, is_silent=False)
         if rest_ns is not None and failure is None:

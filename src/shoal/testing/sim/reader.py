@@ -40,13 +40,14 @@ class Reader:
     async def read_version(self, key: str, version: VersionId) -> bool:
         """Read one version whole; False if it is gone, and may be."""
         book = self._chronicle.versions
-        async with self._opened(key, version) as found:
-            if found is None:
-                book.check_missing(key, version)
-                return False
-            book.check_found(key, version, found.version.metadata[TAG])
-            await self._read_bytes(found, is_whole=True)
-            return True
+        try:
+            async with self._client.open(BUCKET, key, version) as found:
+                book.check_found(key, version, found.version.metadata[TAG])
+                await self._read_bytes(found, is_whole=True)
+        except NotFound:  # also in the middle: it is looked up again where no replica answers
+            book.check_missing(key, version)
+            return False
+        return True
 
     async def list_registers(self, names: Sequence[str], *, page: int) -> None:
         """List all names below `register/`; `names` are those that may be there."""
@@ -81,11 +82,11 @@ class Reader:
         book.check_listed(key, listed, certain=certain, gone=gone)
 
     @asynccontextmanager
-    async def _opened(self, key: str, version: VersionId | None = None) -> AsyncIterator[ObjectGet | None]:
+    async def _opened(self, key: str) -> AsyncIterator[ObjectGet | None]:
         """The object, open; None if there is none."""
         async with AsyncExitStack() as stack:
             try:
-                found = await stack.enter_async_context(self._client.open(BUCKET, key, version))
+                found = await stack.enter_async_context(self._client.open(BUCKET, key))
             except NotFound:
                 found = None
             yield found

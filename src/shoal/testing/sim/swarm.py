@@ -39,7 +39,7 @@ def draw_options(rng: Random) -> SwarmOptions:
     return SwarmOptions(
         shape=_draw_shape(rng, chunk_bytes),
         world=WorldSettings(
-            faults=draw_network_faults(rng, severity=rng.choice((0, 0.3, 1, 2))),
+            faults=draw_network_faults(rng, severity=rng.choice((0, 0.5, 2, 5))),
             crashpoint=rng.choice((0, 0, 0.002, 0.01)),
             downtime_mean_ns=3 * SECOND,
             limit_ns=HOUR,

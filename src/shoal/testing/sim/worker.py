@@ -26,8 +26,8 @@ SHELF = "shelf/"
 
 MIX: Mapping[str, int] = {
     "put": 30,
-    "put_if": 12,
-    "delete": 5,
+    "put_if": 14,
+    "delete": 9,
     "get": 25,
     "get_range": 6,
     "get_version": 6,
@@ -36,6 +36,7 @@ MIX: Mapping[str, int] = {
     "shelve": 5,
     "unshelve": 4,
     "trespass": 3,
+    "echo": 8,
 }
 """Operations, and how often each comes."""
 
@@ -64,12 +65,21 @@ class Worker:
     """I do one operation after the other and tell the chronicle; what must not happen raises and fails the seed."""
 
     def __init__(
-        self, name: str, client: Client, chronicle: Chronicle, *, settings: WorkSettings, trespasser: Trespasser
+        self,
+        name: str,
+        client: Client,
+        chronicle: Chronicle,
+        *,
+        settings: WorkSettings,
+        trespasser: Trespasser,
+        repeat: Callable[[Random], Awaitable[str]],
     ) -> None:
+        """`repeat` sends something again that was answered already."""
         self._client = client
         self._chronicle = chronicle
         self._settings = settings
         self._trespasser = trespasser
+        self._repeat = repeat
         self._rng = Random(name)
         self._reader = Reader(client, chronicle, self._rng)
         self._seen: dict[str, tuple[VersionId, str]] = {}
@@ -100,9 +110,10 @@ class Worker:
 
     async def _put_if(self) -> str:
         key = self._register()
-        version, tag = self._seen.get(key, (None, None))
-        precondition = Precondition(if_version=version) if version else Precondition(if_absent=True)
-        return await self._put_as(key, CompareAndSet(tag, self._tag, None), precondition)
+        if key in self._seen and self._rng.random() < 0.6:
+            version, tag = self._seen[key]
+            return await self._put_as(key, CompareAndSet(tag, self._tag, None), Precondition(if_version=version))
+        return await self._put_as(key, CompareAndSet(None, self._tag, None), Precondition(if_absent=True))
 
     async def _put_as(self, key: str, action: Write | CompareAndSet, precondition: Precondition) -> str:
         content, options = self._draw_content(precondition)
@@ -185,6 +196,9 @@ class Worker:
 
     async def _trespass(self) -> str:
         return await self._trespasser.step(self._rng)
+
+    async def _echo(self) -> str:
+        return await self._repeat(self._rng)
 
     # -- choices
 

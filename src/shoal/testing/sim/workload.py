@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from shoal.base.errors import TransientError
 from shoal.client.client import Client
 from shoal.core.trust.signing import Credential
 from shoal.testing.sim.chronicle import Chronicle
 from shoal.testing.sim.cluster import SimCluster
+from shoal.testing.sim.echo import Echoes, EchoLink
 from shoal.testing.sim.host import Life
 from shoal.testing.sim.trespasser import Trespasser
 from shoal.testing.sim.worker import Worker, WorkSettings
@@ -34,6 +36,7 @@ class Workload:
         self._settings = settings
         self._cluster = cluster
         self._chronicle = chronicle
+        self._echoes = Echoes()
         self._begun = 0
         self._resting: dict[str, None] = {}
         """Hosts that have done their part."""
@@ -58,9 +61,10 @@ class Workload:
         """Work until it is enough, then rest."""
         name = life.process.name.partition(".")[0]
         self._resting.pop(name, None)
-        async with self._cluster.client(life) as client:
+        async with self._cluster.client(life, link=EchoLink(life.link, self._echoes)) as client:
             await await_members(client, self._cluster.shape.nodes)
-            stranger = self._cluster.catalog(life, Credential(self._cluster.credential.key_id, b"guessed"))
+            false = Credential(self._cluster.credential.key_id, b"guessed")
+            stranger = self._cluster.catalog(life, credential=false)
             trespasser = Trespasser(life, self._cluster.catalog(life), client.view, stranger=stranger)
             async with asyncio.TaskGroup() as group:
                 for number in range(self._settings.workers):
@@ -70,6 +74,7 @@ class Workload:
                         self._chronicle,
                         settings=self._settings.work,
                         trespasser=trespasser,
+                        repeat=partial(self._echoes.repeat, life.link, life.env.clock),
                     )
                     group.create_task(self._work(worker), name=f"worker-{number}")
         self._resting[name] = None

@@ -99,3 +99,19 @@ def test_a_page_is_looked_for_in_the_bucket_of_its_name() -> None:
     check_message(photos, routes.LIST, ListObjects(bucket="photos"))
     with pytest.raises(AccessDenied):
         check_message(photos, routes.PAGE, GetPage(SessionId(1), Name("music", "k"), 0))
+
+
+OPEN_TO_LIMITED = (
+    routes.MAP,
+    routes.OPEN_SESSION,
+    routes.SESSION_HEARTBEAT,
+    routes.CLOSE_SESSION,
+    routes.STAGE,
+    routes.STATUS,
+)
+
+
+def test_only_calls_that_were_looked_at_are_open_to_limited_keys_whatever_their_buckets() -> None:
+    found = [route for route in COORDINATOR_ROUTES if route.reach is Reach.NO_BUCKET]
+    assert sorted(route.target for route in found) == sorted(route.target for route in OPEN_TO_LIMITED)
+    assert not any(_buckets_in(sample_of(route.request, itertools.count(1))) for route in found)

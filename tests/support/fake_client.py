@@ -6,13 +6,17 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import TypeVar, cast
 
+from msgspec.structs import replace
+
 from shoal.app.options import Shared
 from shoal.base.errors import InvalidArgument, NotFound, PreconditionFailed
 from shoal.base.ids import Address, NodeId, SessionId, VersionId, WallNs
 from shoal.client.client import Client
 from shoal.client.put import Progress, PutOptions
+from shoal.model.access_keys import Scope
 from shoal.model.catalog import Version, VersionKind
 from shoal.model.cluster import ClusterMap, ClusterSettings, NodeRecord, NodeState
+from shoal.model.messages.keys import CreateKey, KeyInfo, KeyList, KeyRevoked, ListKeys, RevokeKey
 from shoal.model.messages.objects import (
     Deleted,
     ListedObject,
@@ -22,6 +26,7 @@ from shoal.model.messages.objects import (
     VersionList,
 )
 from shoal.model.messages.status import ClusterStatus, NodeUsage
+from shoal.ports.administration import NewKey
 from shoal.ports.transfer import Sink, Source
 
 T = TypeVar("T")
@@ -37,6 +42,8 @@ class FakeClient:
         self.versions_of: dict[str, list[tuple[Version, bytes]]] = {}
         self.options: list[PutOptions] = []
         self.cluster_status = make_status()
+        self.keys: list[NewKey] = []
+        self.asked: list[CreateKey] = []
 
     def as_client(self) -> Client:
         """Me, for those who want the type."""
@@ -117,6 +124,26 @@ class FakeClient:
         """As set."""
         return self.cluster_status
 
+    async def create_key(self, message: CreateKey) -> NewKey:
+        """A key whose number is that of the call."""
+        self.asked.append(message)
+        self.keys.append(made_key(len(self.asked), message))
+        return self.keys[-1]
+
+    async def list_keys(self, message: ListKeys) -> KeyList:
+        """A page of two."""
+        rest = [made.info for made in self.keys if made.info.key_id > message.after]
+        return KeyList(tuple(rest[:PAGE]), rest[PAGE - 1].key_id if len(rest) > PAGE else "")
+
+    async def revoke_key(self, message: RevokeKey) -> KeyRevoked:
+        """The end of a key that had two sessions."""
+        for index, made in enumerate(self.keys):
+            if made.info.key_id == message.key_id:
+                ended = replace(made.info, revoked_ns=WallNs(made.info.created_ns + 10**9))
+                self.keys[index] = NewKey(ended, "")
+                return KeyRevoked(ended, 2)
+        raise NotFound(f"there is no access key {message.key_id}")
+
     def _live(self, key: str) -> Version | None:
         held = self.versions_of.get(key)
         return held[-1][0] if held and held[-1][0].kind is VersionKind.OBJECT else None
@@ -132,6 +159,22 @@ class FakeClient:
         version = make_version(number, size=len(content), kind=kind)
         self.versions_of.setdefault(key, []).append((version, content))
         return version
+
+
+def made_key(number: int, request: CreateKey | None = None) -> NewKey:
+    """A new key, made at a round date in 2025."""
+    asked = request or CreateKey(name="", scope=Scope.READ)
+    created_ns = 1_760_000_000 * 10**9
+    info = KeyInfo(
+        key_id=f"SHOAL{number:020X}",
+        name=asked.name,
+        scope=asked.scope,
+        buckets=asked.buckets,
+        created_ns=WallNs(created_ns),
+        expires_ns=None if asked.lifetime_ns is None else WallNs(created_ns + asked.lifetime_ns),
+        revoked_ns=None,
+    )
+    return NewKey(info, f"{number:064x}")
 
 
 def version_id(number: int) -> VersionId:

@@ -10,6 +10,7 @@ import pytest
 
 from shoal import __version__
 from shoal.app import cli
+from shoal.app.verb_group import VerbGroup
 from shoal.base.errors import NotFound
 
 LIGHT_VERBS = ("put", "get", "ls", "stat", "rm", "versions", "status", "nodes")
@@ -25,7 +26,7 @@ def raises(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
         raise errors[0]
 
     verb = click.command()(click.option("--debug", is_flag=True)(command))
-    monkeypatch.setattr(cli.VerbGroup, "get_command", lambda self, ctx, name: verb)
+    monkeypatch.setattr(VerbGroup, "get_command", lambda self, ctx, name: verb)
     hook = sys.excepthook
     yield errors
     sys.excepthook = hook

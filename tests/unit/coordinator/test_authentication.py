@@ -1,3 +1,5 @@
+"""Nobody passes the door by a forged, foreign, stale or repeated signature."""
+
 import itertools
 
 import pytest

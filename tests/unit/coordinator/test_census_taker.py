@@ -1,3 +1,5 @@
+"""Figures are fresh while counting is cheap, and never hold up a call."""
+
 import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar

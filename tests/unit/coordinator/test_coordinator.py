@@ -1,3 +1,5 @@
+"""A coordinator as a whole: opened over a catalog, run, ended by a fault."""
+
 import asyncio
 
 import pytest

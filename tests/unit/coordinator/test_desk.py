@@ -1,3 +1,5 @@
+"""Writes are held against what is known now."""
+
 from shoal.base.errors import ManifestDamaged, NotFound
 from shoal.coordinator.desk import note_damage
 from support.catalog_bench import KEYS

@@ -1,3 +1,5 @@
+"""Every route is answered, signed for its question; strangers get an unsigned refusal."""
+
 import random
 
 import pytest

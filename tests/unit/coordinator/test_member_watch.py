@@ -1,3 +1,5 @@
+"""What heartbeats and silence write into the map, and what they leave alone."""
+
 import pytest
 
 from shoal.base.errors import StaleEpoch

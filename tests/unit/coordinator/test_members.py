@@ -1,3 +1,5 @@
+"""The copy of the map follows the catalog, also when another coordinator wrote it."""
+
 from msgspec.structs import replace
 
 from shoal.coordinator.members import Members

@@ -1,3 +1,5 @@
+"""A nonce is good once while its signature holds, and memory stays bounded."""
+
 import pytest
 
 from shoal.base.errors import AccessDenied, Throttled

@@ -1,3 +1,5 @@
+"""Chunks of large manifests become live behind their commit."""
+
 from shoal.core.catalog import rows
 from shoal.core.catalog.cluster_map import scan_all
 from shoal.formats import keys

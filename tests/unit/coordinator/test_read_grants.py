@@ -1,3 +1,5 @@
+"""Replicas come in the order to try them, each with a grant for it alone."""
+
 from msgspec.structs import replace
 
 from shoal.base.ids import ReplicaId, WallNs

@@ -1,3 +1,5 @@
+"""Loops outlive what passes, and end with what does not."""
+
 import asyncio
 
 import pytest

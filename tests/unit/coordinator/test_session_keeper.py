@@ -1,3 +1,5 @@
+"""Sessions live by heartbeats, die by silence, and leave nothing behind."""
+
 import pytest
 
 from shoal.base.errors import AccessDenied, StaleEpoch

@@ -1,3 +1,5 @@
+"""Settings that cannot work are refused."""
+
 import pytest
 
 from shoal.base.errors import InvalidArgument

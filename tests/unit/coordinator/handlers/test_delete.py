@@ -1,3 +1,5 @@
+"""Deletes over the wire."""
+
 import pytest
 
 from shoal.base.errors import AccessDenied, InvalidArgument, PreconditionFailed

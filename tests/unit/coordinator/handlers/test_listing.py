@@ -1,3 +1,5 @@
+"""Pages of objects and of versions over the wire."""
+
 import pytest
 
 from shoal.base.errors import InvalidArgument, NotFound

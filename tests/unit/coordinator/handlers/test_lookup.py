@@ -1,3 +1,5 @@
+"""Lookups over the wire: versions, places, and the grants to read there."""
+
 import pytest
 
 from shoal.base.errors import AccessDenied, InvalidArgument, NotFound, StaleEpoch

@@ -1,3 +1,5 @@
+"""Nodes register and report over the wire, each for itself alone."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""Sessions over the wire: opened, kept, closed, and whose they are."""
+
 import pytest
 
 from shoal.base.errors import AccessDenied, InvalidArgument, StaleEpoch

@@ -1,3 +1,5 @@
+"""What `status` tells, and what it warns of."""
+
 import asyncio
 
 from shoal.base.units import MILLISECOND

@@ -1,3 +1,5 @@
+"""Ranges and lengths are checked before any row is read."""
+
 from collections.abc import Callable
 
 import pytest

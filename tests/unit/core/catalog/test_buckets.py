@@ -1,3 +1,5 @@
+"""Buckets exist or are not found."""
+
 import pytest
 
 from shoal.base.errors import NotFound

@@ -1,3 +1,5 @@
+"""A count in slices is the count of it all."""
+
 from msgspec.structs import replace
 
 from shoal.core.catalog.census import CENSUS_ROWS, Census, Figures, Yardstick

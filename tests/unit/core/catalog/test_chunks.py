@@ -1,3 +1,5 @@
+"""Only receipts make placements, and what contradicts a row changes nothing."""
+
 from dataclasses import replace as replace_rules
 from functools import partial
 

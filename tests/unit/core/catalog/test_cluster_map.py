@@ -1,3 +1,5 @@
+"""The map lists members by name, and its history answers with steps."""
+
 from msgspec.structs import replace
 
 from shoal.core.catalog.cluster_map import read_history, read_map, scan_all

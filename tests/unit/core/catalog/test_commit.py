@@ -1,3 +1,5 @@
+"""A commit makes one version current, or changes nothing."""
+
 from collections.abc import Callable
 from dataclasses import replace as replace_rules
 

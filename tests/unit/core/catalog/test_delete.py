@@ -1,3 +1,5 @@
+"""A marker hides, a version goes for good, a retry finds the first result."""
+
 from functools import partial
 
 import pytest

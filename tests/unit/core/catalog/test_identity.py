@@ -1,3 +1,5 @@
+"""A catalog knows its cluster and refuses another."""
+
 import pytest
 from msgspec.structs import replace
 

@@ -1,3 +1,5 @@
+"""Who takes over fences whoever held the lease before."""
+
 import pytest
 
 from shoal.base.errors import StaleEpoch

@@ -1,3 +1,5 @@
+"""Pages together are the whole listing, in byte order, prefixes folded."""
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""A name means its current version, or the one that is asked for."""
+
 import pytest
 from msgspec.structs import replace
 

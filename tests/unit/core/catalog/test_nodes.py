@@ -1,3 +1,5 @@
+"""A node keeps its name for ever, and the map changes only when something did."""
+
 from functools import partial
 
 import pytest

@@ -1,3 +1,5 @@
+"""Staged rows count as live with their commit and follow in batches, once."""
+
 from functools import partial
 
 from shoal.core.catalog import rows

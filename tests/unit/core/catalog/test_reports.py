@@ -1,3 +1,5 @@
+"""A report is recorded, pending or gone, as the rows say."""
+
 import pytest
 
 from shoal.core.catalog.reports import Standing, judge_reports, mark_damaged, needs_mark, settle_reports

@@ -1,3 +1,5 @@
+"""A retry finds the first result; a forgotten number is refused."""
+
 from functools import partial
 
 import pytest

@@ -1,3 +1,5 @@
+"""Rows come back as they were put, and stay readable for later releases."""
+
 from pathlib import Path
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""What a dead session staged goes, a batch at a time, and nothing else."""
+
 from functools import partial
 
 import pytest

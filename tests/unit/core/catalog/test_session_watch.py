@@ -1,3 +1,5 @@
+"""Silence ends a session, and nobody is blamed for a watcher that did not run."""
+
 import pytest
 
 from shoal.base.errors import InvalidArgument, InvariantBroken

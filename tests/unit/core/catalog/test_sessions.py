@@ -1,3 +1,5 @@
+"""A dead session never writes again."""
+
 import pytest
 
 from shoal.base.errors import AccessDenied, StaleEpoch

@@ -1,3 +1,5 @@
+"""Staged pages are durable, invisible, and may come again in any order."""
+
 import pytest
 from msgspec.structs import replace
 

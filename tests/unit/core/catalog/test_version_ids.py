@@ -1,3 +1,5 @@
+"""Version ids lie in the order of the clock that made them."""
+
 import uuid
 
 import pytest

@@ -1,3 +1,5 @@
+"""Versions come newest first, a page at a time, markers included."""
+
 import pytest
 
 from shoal.base.errors import InvalidArgument, NotFound

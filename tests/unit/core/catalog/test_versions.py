@@ -1,3 +1,5 @@
+"""One version of a name is live, and the others stay in order behind it."""
+
 from functools import partial
 
 import pytest

@@ -30,7 +30,7 @@ from shoal.formats import wire
 from shoal.formats.errors import body_of, error_of, status_of
 from shoal.model.access_keys import Scope
 from shoal.model.cluster import MapDelta
-from shoal.model.messages.keys import CreateKey, KeyCreated, KeyInfo
+from shoal.model.messages.keys import CreateKey, KeyCreated, KeyInfo, RevokeKey
 from shoal.model.messages.objects import CommitBatch, CommitReply, Delete, Name, VersionOutcome
 from shoal.model.messages.sessions import GetMap
 from shoal.ports.administration import Administration
@@ -306,3 +306,24 @@ async def test_each_call_goes_to_its_route_and_gives_its_reply(route: routes.Rou
     assert link.targets == [route.target]
     if route is routes.MAP:
         assert link.bodies == [wire.encode(GetMap(3))]
+
+
+@pytest.mark.parametrize("failure", [OutcomeUnknown("cut"), None, TransientError("somebody else answers")])
+async def test_a_key_that_may_have_been_made_is_not_made_again(failure: ShoalError | None) -> None:
+    catalog, _, link = catalog_over(NodeUnreachable("refused"), failure, NodeUnreachable("refused"))
+    with pytest.raises(OutcomeUnknown, match="a new key whose secret nobody knows; `shoal key list` shows it"):
+        await catalog.create_key(CreateKey(name="", scope=Scope.READ))
+    assert len(link.asked) == 2
+
+
+async def test_a_key_that_nobody_made_is_surely_not_made() -> None:
+    catalog, _, _ = catalog_over(Throttled("later"), NodeUnreachable("refused"))
+    with pytest.raises(NodeUnreachable):
+        await catalog.create_key(CreateKey(name="", scope=Scope.READ))
+
+
+async def test_a_revocation_is_tried_again_and_never_called_undone() -> None:
+    catalog, _, link = catalog_over(OutcomeUnknown("cut"), NodeUnreachable("refused"))
+    with pytest.raises(OutcomeUnknown, match="may have been done"):
+        await catalog.revoke_key(RevokeKey("SHOALX"))
+    assert len(link.asked) > 2

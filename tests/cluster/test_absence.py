@@ -67,7 +67,7 @@ async def read(client: Client, key: str) -> bytes:
     """All of an object."""
     sink = BytesSink((await client.stat(DEFAULT_BUCKET, key)).size)
     await client.get(DEFAULT_BUCKET, key, sink)
-    return bytes(sink.content)
+    return sink.content
 
 
 async def put_when_down(cluster: RunningCluster, client: Client, key: str) -> None:

@@ -97,7 +97,7 @@ def test_names_that_only_look_dangerous_are_ordinary(cluster: LocalProcesses) ->
             for name in names:
                 sink = BytesSink(len(name))
                 await client.get(DEFAULT_BUCKET, name, sink)
-                assert bytes(sink.content) == name.encode()
+                assert sink.content == name.encode()
 
     asyncio.run(round_trip())
     assert sorted(path.relative_to(cluster.data) for path in cluster.data.rglob("*") if path.is_dir()) == before

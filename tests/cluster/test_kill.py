@@ -53,7 +53,7 @@ async def _read_back(client: Client, acknowledged: Acknowledged) -> None:
         sink = BytesSink(len(content))
         found = await client.get(DEFAULT_BUCKET, key, sink)
         assert found.version_id == version, f"{key} has another version than the last one acknowledged"
-        assert bytes(sink.content) == content, f"{key} came back with other bytes"
+        assert sink.content == content, f"{key} came back with other bytes"
 
 
 async def test_everything_acknowledged_survives_kills_of_any_process(tmp_path: Path) -> None:

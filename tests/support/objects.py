@@ -33,4 +33,4 @@ async def read_bytes(data: Path, key: str) -> bytes:
     async with client_of(data) as client:
         sink = BytesSink((await client.stat(DEFAULT_BUCKET, key)).size)
         await client.get(DEFAULT_BUCKET, key, sink)
-        return bytes(sink.content)
+        return sink.content

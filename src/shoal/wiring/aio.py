@@ -117,7 +117,7 @@ class Shoal:
         finally:
             file.close()
 
-    async def get(self, name: str, *, version: str | None = None, start: int = 0, stop: int | None = None) -> bytearray:
+    async def get(self, name: str, *, version: str | None = None, start: int = 0, stop: int | None = None) -> bytes:
         """The bytes from `start` to `stop` of an object, or of one version. Raises: NotFound, CorruptionError."""
         target = parse_target(name)
         async with self._client.open(target.bucket, target.key, _version(version)) as found:

@@ -89,7 +89,7 @@ class Shoal:
             )
         )
 
-    def get(self, name: str, *, version: str | None = None, start: int = 0, stop: int | None = None) -> bytearray:
+    def get(self, name: str, *, version: str | None = None, start: int = 0, stop: int | None = None) -> bytes:
         """The bytes of an object, of one version, or a range of them."""
         return self._wait(self._shoal.get(name, version=version, start=start, stop=stop))
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import io
 import os
 import stat
 import sys
@@ -182,14 +183,23 @@ class FileSink:
 
 
 class BytesSink:
-    """All bytes in memory."""
+    """All bytes in memory, once: what CPython's BytesIO gives back is its own buffer, not a copy of it."""
 
     def __init__(self, size: int) -> None:
-        self.content = bytearray(size)
+        self._buffer = io.BytesIO()
+        if size:
+            self._buffer.seek(size - 1)
+            self._buffer.write(b"\0")  # the room for everything, so that it never grows, and so never moves
+
+    @property
+    def content(self) -> bytes:
+        """The bytes so far, zeros where none came yet."""
+        return self._buffer.getvalue()
 
     async def write_at(self, offset: int, frame: Buffer) -> None:
         """See `Sink.write_at`."""
-        self.content[offset : offset + len(frame)] = frame
+        self._buffer.seek(offset)
+        self._buffer.write(frame)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -32,6 +32,7 @@ async def test_bytes_come_back(cluster: Shoal) -> None:
     assert stored.created == datetime(2025, 10, 9, 8, 53, 21, tzinfo=UTC)
     assert await cluster.get("a") == b"hello"
     assert await cluster.get("a", start=1, stop=3) == b"el"
+    assert type(await cluster.get("a")) is bytes
     assert await cluster.stat("a") == stored
 
 

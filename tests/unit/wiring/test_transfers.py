@@ -27,6 +27,16 @@ async def test_bytes_come_into_memory_in_any_order() -> None:
     assert sink.content == b"hello"
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 8, 100_000])
+async def test_what_came_into_memory_is_given_away_without_a_copy(size: int) -> None:
+    sink = BytesSink(size)
+    assert sink.content == bytes(size)
+    await sink.write_at(0, b"\xff" * size)
+    content = sink.content
+    assert content == b"\xff" * size
+    assert sink.content is content
+
+
 @pytest.mark.parametrize("is_cached", [True, False])
 async def test_file_is_read_where_it_lies(tmp_path: Path, is_cached: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not is_cached:

@@ -99,7 +99,7 @@ class Reader:
         if self._rng.random() < 0.5:
             sink = BytesSink(stop - start)
             await found.into(sink, start, stop, progress=None)
-            content = bytes(sink.content)
+            content = sink.content
         else:
             async with aclosing(found.frames(start, stop)) as frames:
                 content = b"".join([bytes(frame) async for frame in frames])

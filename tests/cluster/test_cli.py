@@ -251,3 +251,27 @@ def test_absent_cluster_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "endpoints").write_text('{"coordinators": ["127.0.0.1:1"]}')
     (tmp_path / "credentials").write_text('{"key": "SHOALX", "secret": "s"}')
     run_shoal("status", "--data", tmp_path).refused(6, "no coordinator answers at 127.0.0.1:1; is the cluster up?")
+
+
+def test_copies_moves_and_buckets_are_made_by_hand(cluster: LocalProcesses) -> None:
+    cluster.run("put", "-", "v/a", stdin=b"first")
+    former = json.loads(cluster.run("stat", "v/a", "--json").output)["version"]
+    cluster.run("put", "-", "v/a", stdin=b"second")
+    for words in (
+        ("mb", "album"),
+        ("cp", "v/a", "shoal://album/a", "--version", former),
+        ("mv", "v/a", "v/b"),
+        ("undelete", "v/a"),
+        ("restore", "v/a", former),
+    ):
+        assert cluster.command(*words).exit_code == 0, words
+    assert cluster.run("cat", "shoal://album/a", "v/b", "v/a").output == b"firstsecondfirst"
+    usage = json.loads(cluster.command("du", "v/", "--json").output)
+    assert (usage["objects"], usage["object_bytes"], usage["delete_markers"]) == (2, 11, 0)
+    cluster.command("rb", "album").refused(5, "album")
+    assert cluster.command("rm", "shoal://album/a", "--version", _version_of(cluster, "shoal://album/a")).exit_code == 0
+    assert cluster.command("rb", "album").exit_code == 0
+
+
+def _version_of(cluster: LocalProcesses, name: str) -> str:
+    return str(json.loads(cluster.command("stat", name, "--json").output)["version"])

@@ -9,19 +9,23 @@ from typing import TypeVar, cast
 from msgspec.structs import replace
 
 from shoal.app.options import Shared
-from shoal.base.errors import InvalidArgument, NotFound, PreconditionFailed
+from shoal.base.errors import AlreadyExists, InvalidArgument, NotFound, PreconditionFailed
 from shoal.base.ids import Address, NodeId, SessionId, VersionId, WallNs
 from shoal.client.client import Client
+from shoal.client.copying import CopyOptions
 from shoal.client.put import Progress, PutOptions
+from shoal.core.names import DEFAULT_BUCKET, SCHEME, ObjectName
 from shoal.model.access_keys import Scope
-from shoal.model.catalog import Version, VersionKind
+from shoal.model.catalog import Bucket, Version, VersionKind
 from shoal.model.cluster import ClusterMap, ClusterSettings, NodeRecord, NodeState
+from shoal.model.messages.buckets import Usage
 from shoal.model.messages.keys import CreateKey, KeyInfo, KeyList, KeyRevoked, ListKeys, RevokeKey
 from shoal.model.messages.objects import (
     Deleted,
     ListedObject,
     ListObjects,
     ListVersions,
+    Name,
     ObjectList,
     VersionList,
 )
@@ -36,11 +40,14 @@ PAGE = 2
 
 
 class FakeClient:
-    """I have the methods of `Client` that verbs use. `versions_of[key]` are newest last."""
+    """I have the methods of `Client` that verbs use. `versions_of[key]` are newest last; a key outside of the default
+    bucket stands there as users write it."""
 
     def __init__(self) -> None:
+        self.buckets = {DEFAULT_BUCKET: True}
         self.versions_of: dict[str, list[tuple[Version, bytes]]] = {}
         self.options: list[PutOptions] = []
+        self.copies: list[CopyOptions] = []
         self.cluster_status = make_status()
         self.keys: list[NewKey] = []
         self.asked: list[CreateKey] = []
@@ -52,6 +59,7 @@ class FakeClient:
     async def put(self, bucket: str, key: str, source: Source, options: PutOptions) -> Version:
         """Read all of `source` and keep it."""
         self.options.append(options)
+        key = self._slot(bucket, key)
         if options.precondition.if_absent and self._live(key):
             raise PreconditionFailed("the object exists already")
         content = b""
@@ -64,7 +72,7 @@ class FakeClient:
     @asynccontextmanager
     async def open(self, bucket: str, key: str, version: VersionId | None = None) -> AsyncIterator[object]:
         """The object, ready to be read."""
-        found, content = self._find(key, version)
+        found, content = self._find(self._slot(bucket, key), version)
 
         async def into(sink: Sink, start: int, stop: int, *, progress: Progress | None) -> None:
             await sink.write_at(0, content[start:stop])
@@ -78,10 +86,11 @@ class FakeClient:
 
     async def stat(self, bucket: str, key: str, version: VersionId | None = None) -> Version:
         """What is known."""
-        return self._find(key, version)[0]
+        return self._find(self._slot(bucket, key), version)[0]
 
     async def delete(self, bucket: str, key: str, *, version: VersionId | None = None) -> Deleted:
         """A marker, or one version less."""
+        key = self._slot(bucket, key)
         held = self.versions_of.get(key, [])
         if version is not None:
             kept = [each for each in held if each[0].version_id != version]
@@ -91,11 +100,81 @@ class FakeClient:
             return Deleted(existed=False)
         return Deleted(existed=True, marker=self._add(key, b"", VersionKind.DELETE_MARKER).version_id)
 
+    async def copy(self, source: Name, bucket: str, key: str, *, options: CopyOptions) -> Version:
+        """The content of one version as a new one."""
+        key = self._slot(bucket, key)
+        if options.precondition.if_absent and self._live(key):
+            raise PreconditionFailed("the object exists already")
+        found, content = self._find(self._slot(source.bucket, source.key), source.version)
+        self.copies.append(options)
+        added = self._add(key, content, VersionKind.OBJECT)
+        return replace(added, content_type=found.content_type if options.content_type is None else options.content_type)
+
+    async def restore(self, bucket: str, key: str, version: VersionId, *, options: CopyOptions) -> Version:
+        """A copy onto itself."""
+        return await self.copy(Name(bucket, key, version), bucket, key, options=options)
+
+    async def move(self, source: ObjectName, bucket: str, key: str, *, options: CopyOptions) -> Version:
+        """A copy and a marker."""
+        if source == (bucket, key):
+            raise InvalidArgument("an object cannot be moved onto itself")
+        moved = await self.copy(Name(*source), bucket, key, options=options)
+        await self.delete(*source)
+        return moved
+
+    async def undelete(self, bucket: str, key: str) -> Version:
+        """A marker less."""
+        slot = self._slot(bucket, key)
+        if self._live(slot):
+            raise PreconditionFailed("the object is not deleted")
+        kept = [each for each in self.versions_of.get(slot, []) if each[0].kind is VersionKind.OBJECT]
+        if not kept:
+            raise NotFound(f"there is no object {key!r}")
+        self.versions_of[slot] = kept
+        return kept[-1][0]
+
+    async def create_bucket(self, bucket: str, *, is_versioned: bool) -> Bucket:
+        """A bucket more."""
+        if bucket in self.buckets:
+            raise AlreadyExists(f"bucket {bucket} exists already")
+        self.buckets[bucket] = is_versioned
+        return Bucket(bucket, made_at(0), is_versioned)
+
+    async def delete_bucket(self, bucket: str) -> None:
+        """A bucket less."""
+        self._check_bucket(bucket)
+        if any(held and key.startswith(f"{SCHEME}{bucket}/") for key, held in self.versions_of.items()):
+            raise PreconditionFailed(f"bucket {bucket} is not empty")
+        del self.buckets[bucket]
+
+    async def list_buckets(self) -> AsyncIterator[Bucket]:
+        """All of them."""
+        for bucket in sorted(self.buckets):
+            yield Bucket(bucket, made_at(0), self.buckets[bucket])
+
+    async def usage(self, bucket: str, prefix: str) -> Usage:
+        """The count of all versions."""
+        begins = self._slot(bucket, prefix)
+        keys = [key for key in self.versions_of if key.startswith(begins)]
+        live = [version for version in map(self._live, keys) if version]
+        held = [version for key in keys for version, _ in self.versions_of[key]]
+        objects = [version for version in held if version.kind is VersionKind.OBJECT]
+        return Usage(
+            objects=len(live),
+            object_bytes=sum(version.size for version in live),
+            former_versions=len(objects) - len(live),
+            former_bytes=sum(version.size for version in objects) - sum(version.size for version in live),
+            delete_markers=len(held) - len(objects),
+        )
+
     async def list_objects(self, message: ListObjects) -> ObjectList:
         """A page of two."""
-        if message.bucket != "default":
-            raise NotFound("no such bucket")
-        names = sorted(key for key in self.versions_of if key.startswith(message.prefix) and self._live(key))
+        begins = self._slot(message.bucket, "")
+        names = sorted(
+            key.removeprefix(begins)
+            for key in self.versions_of
+            if key.startswith(begins + message.prefix) and (begins or not key.startswith(SCHEME)) and self._live(key)
+        )
         folded: dict[str, str] = {}
         for name in names:
             head, mark, _ = name.removeprefix(message.prefix).partition(message.delimiter or "\0")
@@ -103,7 +182,7 @@ class FakeClient:
         rest = [name for name in folded if name > message.after]
         page = rest[:PAGE]
         return ObjectList(
-            objects=tuple(_listed(name, self._find(name, None)[0]) for name in page if folded[name] == name),
+            objects=tuple(_listed(name, self._find(begins + name, None)[0]) for name in page if folded[name] == name),
             prefixes=tuple(name for name in page if folded[name] != name),
             next_after=page[-1] if len(rest) > PAGE else "",
             commit_number=1,
@@ -111,9 +190,10 @@ class FakeClient:
 
     async def versions(self, message: ListVersions) -> VersionList:
         """A page of two."""
-        held = [version for version, _ in reversed(self.versions_of.get(message.key, []))]
+        slot = self._slot(message.bucket, message.key)
+        held = [version for version, _ in reversed(self.versions_of.get(slot, []))]
         rest = [each for each in held if message.before is None or each.version_id < message.before]
-        live = self._live(message.key)
+        live = self._live(slot)
         return VersionList(
             versions=tuple(rest[:PAGE]),
             live=live.version_id if live else None,
@@ -144,13 +224,23 @@ class FakeClient:
                 return KeyRevoked(ended, 2)
         raise NotFound(f"there is no access key {message.key_id}")
 
+    def _check_bucket(self, bucket: str) -> None:
+        if bucket not in self.buckets:
+            raise NotFound(f"there is no bucket {bucket}")
+
+    def _slot(self, bucket: str, key: str) -> str:
+        self._check_bucket(bucket)
+        return key if bucket == DEFAULT_BUCKET else f"{SCHEME}{bucket}/{key}"
+
     def _live(self, key: str) -> Version | None:
         held = self.versions_of.get(key)
         return held[-1][0] if held and held[-1][0].kind is VersionKind.OBJECT else None
 
     def _find(self, key: str, version: VersionId | None) -> tuple[Version, bytes]:
-        for found, content in reversed(self.versions_of.get(key, [])):
-            if version in (None, found.version_id) and found.kind is VersionKind.OBJECT:
+        live = self._live(key)
+        wanted = version or (live.version_id if live else None)
+        for found, content in self.versions_of.get(key, []):
+            if found.version_id == wanted and found.kind is VersionKind.OBJECT:
                 return found, content
         raise NotFound(f"there is no object {key!r}")
 
@@ -182,13 +272,18 @@ def version_id(number: int) -> VersionId:
     return VersionId(bytes.fromhex(f"0199b2f000007000{0x8000000000000000 + number:x}"))
 
 
+def made_at(number: int) -> WallNs:
+    """So many seconds after a round date in 2025."""
+    return WallNs((1_760_000_000 + number) * 10**9)
+
+
 def make_version(number: int, *, size: int, kind: VersionKind = VersionKind.OBJECT) -> Version:
     """A version made `number` seconds after a round date in 2025."""
     return Version(
         version_id=version_id(number),
         kind=kind,
         size=size,
-        created_ns=WallNs((1_760_000_000 + number) * 10**9),
+        created_ns=made_at(number),
         root=bytes(32),
         chunk_count=1 if size else 0,
         chunk_bytes=1 << 20,

@@ -65,11 +65,16 @@ def destination_of(name: ObjectName, file: str | None) -> Path:
     return Path(file or os.curdir, base)
 
 
+def standard_output() -> BlockingStream:
+    """For bytes that go there in order."""
+    return BlockingStream(_STDOUT)
+
+
 @contextmanager
 def opened_stream(file: str | None) -> Iterator[BlockingStream | None]:
     """FILE, if bytes must go to it in order: standard output, a pipe, a device. None for a file, or one to be."""
     if file == STANDARD:
-        yield BlockingStream(_STDOUT)
+        yield standard_output()
     elif file is not None and _is_stream(file):
         descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
         try:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from shoal.base.ids import VersionId, WallNs, version_text
 from shoal.base.units import SECOND, format_size
 from shoal.core.names import DEFAULT_BUCKET, SCHEME, ObjectName
-from shoal.model.catalog import Version, VersionKind
+from shoal.model.catalog import Bucket, Version, VersionKind
 
 _COLOURS = {"up": 32, "suspect": 33, "down": 31}
 
@@ -83,6 +83,26 @@ def version_document(name: ObjectName, version: Version) -> dict[str, object]:
         "root": version.root.hex(),
         "file_id": version.file_id,
     }
+
+
+def version_line(name: ObjectName, version: Version) -> str:
+    """What people get to know of a version that is current now."""
+    return f"{shown_object(name)}  version {version_text(version.version_id)}  {format_size(version.size)}"
+
+
+def renamed_document(source: ObjectName, target: ObjectName, version: Version) -> dict[str, object]:
+    """What programs get to know of `version`, which `target` got from `source`."""
+    return version_document(target, version) | {"source": {"bucket": source.bucket, "key": source.key}}
+
+
+def renamed_text(source: ObjectName, target: ObjectName, version: Version) -> str:
+    """The same for people."""
+    return f"{shown_object(source)}  to {version_line(target, version)}"
+
+
+def bucket_document(bucket: Bucket) -> dict[str, object]:
+    """What programs get to know of a bucket."""
+    return {"bucket": bucket.name, "created": json_time(bucket.created_ns), "is_versioned": bucket.is_versioned}
 
 
 def optional_version(version: VersionId | None) -> str | None:

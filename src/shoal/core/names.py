@@ -79,6 +79,11 @@ def parse_prefix(text: str, *, default_bucket: str = DEFAULT_BUCKET) -> ObjectNa
     return name
 
 
+def parse_bucket(text: str) -> str:
+    """Read `BUCKET` or `shoal://BUCKET`. Raises: InvalidArgument."""
+    return check_bucket(text.removeprefix(SCHEME).removesuffix("/") if text.startswith(SCHEME) else text)
+
+
 def _split(text: str, default_bucket: str) -> ObjectName:
     if not text.startswith(SCHEME):
         return ObjectName(default_bucket, text)

@@ -13,7 +13,8 @@ from shoal.app import cli
 from shoal.app.verb_group import VerbGroup
 from shoal.base.errors import NotFound
 
-LIGHT_VERBS = ("put", "get", "ls", "stat", "rm", "versions", "status", "nodes")
+LIGHT_VERBS = ("put", "get", "cat", "ls", "stat", "rm", "versions", "undelete", "restore", "cp", "mv", "du", "mb", "rb",
+               "status", "nodes")  # fmt: skip
 HEAVY = {"asyncio", "rich", "msgspec", "awscrt", "httptools", "apsw"}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shoal.app.local_files import destination_of, name_of, opened_source, opened_stream
+from shoal.app.local_files import destination_of, name_of, opened_source, opened_stream, standard_output
 from shoal.base.errors import InvalidArgument, NotFound
 from shoal.core.names import ObjectName
 
@@ -69,3 +69,10 @@ async def test_device_is_a_stream_and_a_file_is_not(tmp_path: Path) -> None:
     with opened_stream("/dev/null") as stream:
         assert stream is not None
         await stream.write(b"hello")
+
+
+async def test_standard_output_takes_bytes_in_order(capfd: pytest.CaptureFixture[str]) -> None:
+    stream = standard_output()
+    await stream.write(b"hel")
+    await stream.write(b"lo")
+    assert capfd.readouterr().out == "hello"

@@ -5,7 +5,8 @@ import pytest
 from shoal.app import output
 from shoal.base.ids import WallNs
 from shoal.core.names import ObjectName
-from support.fake_client import make_version, version_id
+from shoal.model.catalog import Bucket
+from support.fake_client import made_at, make_version, version_id
 
 
 def test_what_a_terminal_would_obey_is_escaped() -> None:
@@ -63,3 +64,19 @@ def test_version_may_be_absent() -> None:
 def test_rate_of_an_instant_is_a_number() -> None:
     assert output.transfer_text(1 << 20, 0.5) == "1.0 MiB in 0.50 s (2.0 MiB/s)"
     assert output.transfer_text(0, 0.0) == "0 B in 0.00 s (0 B/s)"
+
+
+def test_new_name_is_told_with_the_old_one() -> None:
+    source, target = ObjectName("default", "a\n"), ObjectName("album", "b")
+    version = make_version(1, size=5)
+    line = "a\\n  to shoal://album/b  version 0199b2f0-0000-7000-8000-000000000001  5 B"
+    assert output.renamed_text(source, target, version) == line
+    assert output.renamed_document(source, target, version)["source"] == {"bucket": "default", "key": "a\n"}
+
+
+def test_bucket_document_says_whether_it_keeps_versions() -> None:
+    assert output.bucket_document(Bucket("album", made_at(0), is_versioned=False)) == {
+        "bucket": "album",
+        "created": "2025-10-09T08:53:20.000000Z",
+        "is_versioned": False,
+    }

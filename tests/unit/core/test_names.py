@@ -3,7 +3,16 @@
 import pytest
 
 from shoal.base.errors import InvalidArgument
-from shoal.core.names import ObjectName, check_bucket, check_key, check_prefix, decode_key, parse_prefix, parse_target
+from shoal.core.names import (
+    ObjectName,
+    check_bucket,
+    check_key,
+    check_prefix,
+    decode_key,
+    parse_bucket,
+    parse_prefix,
+    parse_target,
+)
 
 
 @pytest.mark.parametrize(
@@ -140,3 +149,14 @@ def test_prefix_may_be_empty(text: str, name: tuple[str, str]) -> None:
 def test_prefix_of_a_bad_bucket_is_refused() -> None:
     with pytest.raises(InvalidArgument):
         parse_prefix("shoal://..")
+
+
+@pytest.mark.parametrize("text", ["album", "shoal://album", "shoal://album/"])
+def test_bucket_is_read_with_and_without_its_scheme(text: str) -> None:
+    assert parse_bucket(text) == "album"
+
+
+@pytest.mark.parametrize("text", ["", "album/", "shoal://", "shoal://album/a", "shoal://album//"])
+def test_what_names_more_or_less_than_a_bucket_is_refused(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="cannot be a bucket"):
+        parse_bucket(text)

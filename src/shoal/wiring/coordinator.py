@@ -63,7 +63,7 @@ async def running_coordinator(process: CoordinatorProcess, log: Log) -> AsyncIte
         )
         serving = listening(process.listen, coordinator.handle, clock=env.clock, settings=process.link, log=log)
         bound = await stack.enter_async_context(serving)
-        address = process.advertise or bound
+        address = process.advertise or bound.address
         write_endpoints(process.data, [address])
         yield RunningCoordinator(coordinator, address)
 

@@ -9,7 +9,7 @@ from shoal.base.ids import Address
 from shoal.base.units import SECOND
 from shoal.net.server import HttpListener
 from shoal.net.settings import LinkSettings
-from shoal.ports.link import Handler
+from shoal.ports.link import Handler, Listening
 from shoal.ports.log import Log
 
 GRACE_NS = 2 * SECOND
@@ -19,11 +19,11 @@ GRACE_NS = 2 * SECOND
 @asynccontextmanager
 async def listening(
     address: Address, handler: Handler, *, clock: Clock, settings: LinkSettings, log: Log
-) -> AsyncIterator[Address]:
-    """Serve `handler` at `address`; gives the address with its real port. Raises: AlreadyExists (the port is taken),
+) -> AsyncIterator[Listening]:
+    """Serve `handler` at `address`; what it gives knows the real port. Raises: AlreadyExists (the port is taken),
     InvalidArgument."""
     bound = await HttpListener(clock, settings, log).listen(address, handler)
     try:
-        yield bound.address
+        yield bound
     finally:
         await asyncio.shield(bound.close(grace_ns=GRACE_NS))

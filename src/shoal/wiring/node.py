@@ -15,6 +15,7 @@ from shoal.node.identity import IdentityFile, open_identity
 from shoal.node.node import Node
 from shoal.node.settings import NodeSettings
 from shoal.ports.chunk_store import ChunkStore
+from shoal.ports.link import Listening
 from shoal.ports.log import Log
 from shoal.store.disk import open_disk_store
 from shoal.store.memory import MemoryStore
@@ -64,7 +65,7 @@ async def running_node(process: NodeProcess, log: Log) -> AsyncIterator["Running
         stack.push_async_callback(_shielded, link.close)
         serving = listening(process.listen, node.handle, clock=env.clock, settings=process.link, log=log)
         bound = await stack.enter_async_context(serving)
-        yield RunningNode(node, process.advertise or bound)
+        yield RunningNode(node, process.advertise or bound.address, bound)
 
 
 async def _opened_store(process: NodeProcess, identity: IdentityFile, *, env: Env, log: Log) -> ChunkStore:
@@ -85,3 +86,9 @@ class RunningNode:
 
     node: Node
     address: Address
+    listening: Listening
+
+    async def cut(self) -> None:
+        """Vanish as a process that is killed does, for whoever looks from outside: from now on nobody is answered, and
+        what runs breaks off. The context, left afterwards, still closes the store in good order."""
+        await self.listening.close(grace_ns=0)

@@ -30,15 +30,16 @@ async def ask(address: Address) -> bytes:
 
 
 async def test_it_serves_until_the_context_ends() -> None:
-    async with listening(ANY, answer, clock=RealClock(), settings=LinkSettings(), log=QuietLog()) as address:
-        assert address != ANY
-        assert (await ask(address)).endswith(b"/x")
+    async with listening(ANY, answer, clock=RealClock(), settings=LinkSettings(), log=QuietLog()) as bound:
+        assert bound.address != ANY
+        assert (await ask(bound.address)).endswith(b"/x")
     with pytest.raises(ConnectionRefusedError):
-        await ask(address)
+        await ask(bound.address)
 
 
 async def test_a_port_that_is_taken_is_named() -> None:
-    async with listening(ANY, answer, clock=RealClock(), settings=LinkSettings(), log=QuietLog()) as address:
+    async with listening(ANY, answer, clock=RealClock(), settings=LinkSettings(), log=QuietLog()) as bound:
+        address = bound.address
         again = listening(address, answer, clock=RealClock(), settings=LinkSettings(), log=QuietLog())
         with pytest.raises(AlreadyExists, match=f"port {address.rpartition(':')[2]} of 127.0.0.1 is already in use"):
             await again.__aenter__()

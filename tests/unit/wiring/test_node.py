@@ -14,7 +14,7 @@ from shoal.base.digests import crc64
 from shoal.base.errors import AccessDenied, AlreadyExists, FormatUnknown, InvalidArgument
 from shoal.base.ids import Address
 from shoal.base.units import MIB
-from shoal.net.address import format_address
+from shoal.net.address import format_address, parse_address
 from shoal.net.client import HttpLink
 from shoal.net.server import HttpListening
 from shoal.node.identity import IDENTITY_PATH
@@ -98,6 +98,22 @@ async def test_a_taken_port_leaves_the_directory_free(tmp_path: Path) -> None:
 async def test_a_secret_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="secret"):
         await running_node(process_in(tmp_path, join=JoinFile("cluster-a", "zz")), QuietLog()).__aenter__()
+    assert own_threads() == []
+
+
+async def test_one_that_is_cut_breaks_connections_off_and_still_closes_well(tmp_path: Path) -> None:
+    async with running_node(process_in(tmp_path), QuietLog()) as running:
+        first = running.node.node_id
+        reader, writer = await asyncio.open_connection(*parse_address(running.address))
+        writer.write(b"GET /v1/replicas/x HTTP/1.1\r\n")  # a request that is under way
+        await running.cut()
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        writer.close()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(*parse_address(running.address))
+    async with running_node(process_in(tmp_path), QuietLog()) as running:
+        assert running.node.node_id == first
     assert own_threads() == []
 
 

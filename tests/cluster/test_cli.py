@@ -275,3 +275,14 @@ def test_copies_moves_and_buckets_are_made_by_hand(cluster: LocalProcesses) -> N
 
 def _version_of(cluster: LocalProcesses, name: str) -> str:
     return str(json.loads(cluster.command("stat", name, "--json").output)["version"])
+
+
+def test_every_chunk_is_found_on_its_nodes(cluster: LocalProcesses, file: Path) -> None:
+    cluster.run("put", file, "placed", "--chunk-size", "1MiB")
+    found = json.loads(cluster.command("stat", "placed", "--chunks", "--json").output)
+    assert found["chunks"] == len(found["chunk_list"]) == 11
+    for chunk in found["chunk_list"]:
+        nodes = {replica["node"] for replica in chunk["replicas"]}
+        assert len(nodes) >= 2
+        assert nodes <= {"node-1", "node-2", "node-3"}
+        assert {(replica["state"], replica["node_state"]) for replica in chunk["replicas"]} == {("confirmed", "up")}

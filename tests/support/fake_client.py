@@ -10,23 +10,26 @@ from msgspec.structs import replace
 
 from shoal.app.options import Shared
 from shoal.base.errors import AlreadyExists, InvalidArgument, NotFound, PreconditionFailed
-from shoal.base.ids import Address, NodeId, SessionId, VersionId, WallNs
+from shoal.base.ids import Address, ChunkId, NodeId, SessionId, VersionId, WallNs
 from shoal.client.client import Client
 from shoal.client.copying import CopyOptions
+from shoal.client.manifest import Slice
 from shoal.client.put import Progress, PutOptions
 from shoal.core.names import DEFAULT_BUCKET, SCHEME, ObjectName
 from shoal.model.access_keys import Scope
-from shoal.model.catalog import Bucket, Version, VersionKind
+from shoal.model.catalog import Bucket, ChunkRef, Version, VersionKind
 from shoal.model.cluster import ClusterMap, ClusterSettings, NodeRecord, NodeState
 from shoal.model.messages.buckets import Usage
 from shoal.model.messages.keys import CreateKey, KeyInfo, KeyList, KeyRevoked, ListKeys, RevokeKey
 from shoal.model.messages.objects import (
+    ChunkLocation,
     Deleted,
     ListedObject,
     ListObjects,
     ListVersions,
     Name,
     ObjectList,
+    ReplicaLocation,
     VersionList,
 )
 from shoal.model.messages.status import ClusterStatus, NodeUsage
@@ -82,7 +85,16 @@ class FakeClient:
         async def frames(start: int, stop: int) -> AsyncGenerator[memoryview, None]:
             yield memoryview(content)[start:stop]
 
-        yield SimpleNamespace(version=found, into=into, frames=frames)
+        async def slices(start: int, stop: int) -> AsyncGenerator[Slice, None]:
+            if content:
+                yield Slice(_location(found, self.cluster_status.map), start, stop, 0, 0, 0)
+
+        yield SimpleNamespace(version=found, into=into, frames=frames, slices=slices)
+
+    @property
+    def view(self) -> object:
+        """Knows the map."""
+        return SimpleNamespace(map=self.cluster_status.map)
 
     async def stat(self, bucket: str, key: str, version: VersionId | None = None) -> Version:
         """What is known."""
@@ -294,6 +306,13 @@ def make_version(number: int, *, size: int, kind: VersionKind = VersionKind.OBJE
         session=SessionId(1),
         sequence=number,
     )
+
+
+def _location(version: Version, members: ClusterMap) -> ChunkLocation:
+    """The one chunk of a version: with a replica on each node, and one on a node that is gone."""
+    ref = ChunkRef(chunk=ChunkId(bytes(15) + b"\1"), size=version.size, sha256=b"\xab" * 32, crc64=0xCD)
+    holders = [node.node_id for node in members.nodes] + [NodeId("f" * 32)]
+    return ChunkLocation(ref, tuple(ReplicaLocation(node, 0, at, b"") for at, node in enumerate(holders, start=1)))
 
 
 def _listed(key: str, version: Version) -> ListedObject:

@@ -43,7 +43,7 @@ class Desk:
     async def change(self, session: SessionId, sequence: int, do: Callable[[Tx], T]) -> T:
         """What the operation `do` of a session answers, durably; one that is refused stays refused. Raises: what `do`
         does."""
-        made = await self.engine.tx(lambda tx: do_or_refuse(tx, session, sequence, do))
+        made = await self.engine.tx(lambda tx: do_or_refuse(tx, session, sequence, do=do))
         if isinstance(made, Refused):
             raise made.error
         return made

@@ -25,7 +25,7 @@ class Refused:
     error: NotFound | AlreadyExists | PreconditionFailed
 
 
-def do_or_refuse(tx: Tx, session: SessionId, sequence: int, do: Callable[[Tx], T]) -> T | Refused:
+def do_or_refuse(tx: Tx, session: SessionId, sequence: int, *, do: Callable[[Tx], T]) -> T | Refused:
     """What `do` answers; or why the state of the catalog did not allow it, which holds for this operation from now on.
 
     `do` is once by itself and finds kept refusals (`find_result`). It checks before it writes.

@@ -30,11 +30,11 @@ class Desk:
     def commit(self, request: Commit, *, key_id: str = ALICE) -> Version | Refused:
         proven = prove_commit(request, self.session, key_id=key_id, rules=self.bench.rules())
         do = partial(commit_version, commit=proven)
-        return self.bench.tx(lambda tx: do_or_refuse(tx, self.session, request.sequence, do))
+        return self.bench.tx(lambda tx: do_or_refuse(tx, self.session, request.sequence, do=do))
 
     def delete(self, request: Delete) -> Deleted | Refused:
         do = partial(delete_object, request=request, key_id=ALICE)
-        return self.bench.tx(lambda tx: do_or_refuse(tx, request.session, request.sequence, do))
+        return self.bench.tx(lambda tx: do_or_refuse(tx, request.session, request.sequence, do=do))
 
     def put_if_absent(self, data: bytes = b"mine") -> Commit:
         """The commit of an object that must not be there."""
@@ -150,7 +150,7 @@ def test_an_operation_that_wrote_before_it_was_refused_is_a_bug() -> None:
 
     before = bench.all_rows()
     with pytest.raises(InvariantBroken):
-        bench.tx(lambda tx: do_or_refuse(tx, SessionId(1), 1, careless))
+        bench.tx(lambda tx: do_or_refuse(tx, SessionId(1), 1, do=careless))
     assert bench.all_rows() == before
 
 
@@ -166,4 +166,4 @@ def test_an_operation_sees_the_catalog_and_its_own_writes() -> None:
         assert tx.scan(b"z", b"{", limit=5, reverse=True) == [(b"z2", b"two")]
         return tx.stamp() > stamp and tx.commit_number == number
 
-    assert bench.tx(lambda tx: do_or_refuse(tx, SessionId(1), 1, look)) is True
+    assert bench.tx(lambda tx: do_or_refuse(tx, SessionId(1), 1, do=look)) is True

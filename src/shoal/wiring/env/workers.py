@@ -50,3 +50,5 @@ async def _end_of(waiting: asyncio.Future[T]) -> None:
             await asyncio.wait([waiting])
         except asyncio.CancelledError:
             continue  # the first cancellation is raised by `outcome`, once the job has ended
+    if not waiting.cancelled():
+        waiting.exception()  # nobody is left to hear it, and asyncio would complain that nobody did

@@ -1,6 +1,7 @@
 """Cancellation of calls that run on threads."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
 
@@ -40,6 +41,25 @@ async def test_a_cancelled_caller_waits_for_a_call_that_has_begun(pool: WorkerPo
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended.is_set()
+
+
+async def test_how_a_cancelled_call_failed_is_no_news(pool: WorkerPool) -> None:
+    gate, complaints = Gate(), list[dict[str, object]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+    def call() -> None:
+        gate()
+        raise ZeroDivisionError
+
+    task = asyncio.ensure_future(pool.run(call))
+    await gate.reached()
+    task.cancel()
+    await asyncio.sleep(0)
+    gate.open()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    gc.collect()
+    assert complaints == []
 
 
 async def test_a_cancelled_call_that_has_not_begun_never_does(pool: WorkerPool) -> None:

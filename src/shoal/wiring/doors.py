@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 from shoal.base.digests import Buffer
 from shoal.base.errors import InvalidArgument
+from shoal.client.settings import ClientSettings
 from shoal.model.messages.buckets import Usage
 from shoal.ports.log import Log
 from shoal.wiring import aio
@@ -37,9 +38,10 @@ class Shoal:
     What each call does and raises stands with the method of the same name of `shoal.aio.Shoal`.
     """
 
-    def __init__(self, cluster: ClusterAddress, log: Log) -> None:
+    def __init__(self, cluster: ClusterAddress, log: Log, *, settings: ClientSettings | None = None) -> None:
         self._cluster = cluster
         self._log = log
+        self._settings = settings
         self._opened: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, aio.Shoal]] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="shoal", daemon=True)
         self._thread.start()
@@ -47,7 +49,7 @@ class Shoal:
 
     async def _serve(self) -> None:
         closing = asyncio.Event()
-        async with open_client(self._cluster, log=self._log) as client:
+        async with open_client(self._cluster, log=self._log, settings=self._settings) as client:
             self._opened.set_result((asyncio.get_running_loop(), closing, aio.Shoal(client)))
             await closing.wait()
 

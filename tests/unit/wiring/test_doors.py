@@ -11,6 +11,7 @@ import pytest
 import shoal
 from shoal.base.errors import InvalidArgument, NodeUnreachable, NotFound
 from shoal.client.client import Client
+from shoal.client.settings import ClientSettings
 from shoal.core.trust.signing import Credential
 from shoal.wiring import aio, doors
 from shoal.wiring.connect import ClusterAddress
@@ -26,7 +27,9 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shoal]:
     """A door to a client in memory."""
 
     @asynccontextmanager
-    async def opened(cluster: ClusterAddress, *, log: StreamLog) -> AsyncIterator[Client]:
+    async def opened(
+        cluster: ClusterAddress, *, log: StreamLog, settings: ClientSettings | None
+    ) -> AsyncIterator[Client]:
         yield FakeClient().as_client()
 
     monkeypatch.setattr(doors, "open_client", opened)
@@ -80,7 +83,9 @@ def test_package_hands_out_both_doors(tmp_path: Path) -> None:
 
 def test_calls_about_the_catalog_come_through(monkeypatch: pytest.MonkeyPatch) -> None:
     @asynccontextmanager
-    async def opened(cluster: ClusterAddress, *, log: StreamLog) -> AsyncIterator[Client]:
+    async def opened(
+        cluster: ClusterAddress, *, log: StreamLog, settings: ClientSettings | None
+    ) -> AsyncIterator[Client]:
         bench = await open_bench()
         await bench.put(await bench.session(), "a", b"data")
         async with opened_client(bench) as client:

@@ -57,8 +57,7 @@ async def test_how_a_cancelled_call_failed_is_no_news(pool: WorkerPool) -> None:
         task.cancel()
         await asyncio.sleep(0)
     gate.open()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await asyncio.wait([task])
     del task  # it keeps the frames, and they the future that would complain as it goes
     gc.collect()
     assert complaints == []

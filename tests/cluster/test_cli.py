@@ -150,7 +150,7 @@ def test_interrupted_put_leaves_nothing(cluster: LocalProcesses, number: signal.
         assert put.stdin is not None
         put.stdin.write(CONTENT[: 5 * MIB])
         put.stdin.flush()
-        assert eventually(lambda: any(len(each) == MIB for each in [b"x" * MIB]))
+        assert eventually(lambda: _is_connected(put.pid))
         put.send_signal(number)
         assert put.wait(5) == exit_code
         said = put.stderr.read() if put.stderr else b""
@@ -286,3 +286,18 @@ def test_every_chunk_is_found_on_its_nodes(cluster: LocalProcesses, file: Path) 
         assert len(nodes) >= 2
         assert nodes <= {"node-1", "node-2", "node-3"}
         assert {(replica["state"], replica["node_state"]) for replica in chunk["replicas"]} == {("confirmed", "up")}
+
+
+def test_tree_comes_back_as_it_was_and_goes_away(cluster: LocalProcesses, tmp_path: Path) -> None:
+    contents = {f"d{number % 3}/{number}": Random(number).randbytes(number * 7000) for number in range(30)}
+    for name, content in contents.items():
+        (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / name).write_bytes(content)
+
+    assert cluster.run("put", "-r", tmp_path / "tree", "trees/one").exit_code == 0
+    assert cluster.run("get", "-r", "trees/one", tmp_path / "back").exit_code == 0
+
+    back = tmp_path / "back"
+    assert {str(path.relative_to(back)): path.read_bytes() for path in back.rglob("*") if path.is_file()} == contents
+    assert cluster.run("rm", "-r", "trees/one").output == b"trees/one/  30 objects deleted\n"
+    cluster.run("get", "-r", "trees/one", tmp_path / "back").refused(3, "there are no objects in trees/one/")

@@ -73,7 +73,7 @@ class FakeClient:
         return self._add(key, content, VersionKind.OBJECT)
 
     @asynccontextmanager
-    async def open(self, bucket: str, key: str, version: VersionId | None = None) -> AsyncIterator[object]:
+    async def open(self, bucket: str, key: str, version: VersionId | None = None) -> AsyncIterator[SimpleNamespace]:
         """The object, ready to be read."""
         found, content = self._find(self._slot(bucket, key), version)
 
@@ -95,6 +95,13 @@ class FakeClient:
     def view(self) -> object:
         """Knows the map."""
         return SimpleNamespace(map=self.cluster_status.map)
+
+    async def get(self, bucket: str, key: str, sink: Sink, *, progress: Progress | None = None) -> Version:
+        """All of the current version."""
+        async with self.open(bucket, key) as found:
+            await found.into(sink, 0, found.version.size, progress=progress)
+            version: Version = found.version
+            return version
 
     async def stat(self, bucket: str, key: str, version: VersionId | None = None) -> Version:
         """What is known."""

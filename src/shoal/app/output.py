@@ -110,6 +110,11 @@ def optional_version(version: VersionId | None) -> str | None:
     return None if version is None else version_text(version)
 
 
+def count_text(count: int, one: str) -> str:
+    """So many of something that is called `one` and takes an s."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
+
+
 def transfer_text(size: int, seconds: float) -> str:
     """How much in which time, and the rate."""
     return f"{format_size(size)} in {seconds:.2f} s ({format_size(size / max(seconds, 1e-6))}/s)"

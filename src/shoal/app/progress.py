@@ -6,6 +6,7 @@ transfers take to end.
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -26,6 +27,7 @@ class TransferBar:
         self._is_wanted = is_wanted and sys.stderr.isatty()
         self._began = time.monotonic()
         self._progress: Progress | None = None
+        self._done = 0
         self.total: int | None = None
         """Bytes to come, if that is known."""
 
@@ -39,6 +41,11 @@ class TransferBar:
             self._progress.stop()
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether I would be seen."""
+        return self._is_wanted
+
+    @property
     def seconds(self) -> float:
         """Since I was made."""
         return time.monotonic() - self._began
@@ -49,6 +56,25 @@ class TransferBar:
             self._progress = _drawn(self._name, self.total)
         if self._progress is not None:
             self._progress.update(self._progress.task_ids[0], completed=done)
+
+    def share(self) -> Callable[[int], None]:
+        """For one of several transfers that I show as one: what it calls with the bytes that are done of it alone."""
+        counted = 0
+
+        def advance(done: int) -> None:
+            nonlocal counted
+            self._done += done - counted
+            counted = done
+            self.advance(self._done)
+
+        return advance
+
+    def tell(self, line: str) -> None:
+        """A line on standard error, above what I drew."""
+        if self._progress is None:
+            sys.stderr.write(line + "\n")
+        else:
+            self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _drawn(name: str, total: int | None) -> "Progress":

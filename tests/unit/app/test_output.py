@@ -80,3 +80,7 @@ def test_bucket_document_says_whether_it_keeps_versions() -> None:
         "created": "2025-10-09T08:53:20.000000Z",
         "is_versioned": False,
     }
+
+
+def test_count_has_its_plural() -> None:
+    assert [output.count_text(count, "file") for count in (0, 1, 2000)] == ["0 files", "1 file", "2,000 files"]

@@ -62,3 +62,27 @@ def test_no_terminal_shows_nothing(capsys: pytest.CaptureFixture[str], monkeypat
     with TransferBar("a", is_wanted=True) as bar:
         bar.advance(1)
     assert capsys.readouterr().err == ""
+
+
+def test_shares_of_several_transfers_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    monkeypatch.setattr(progress, "_SHOW_AFTER_S", -1.0)
+    with TransferBar("a", is_wanted=True) as bar:
+        bar.total = 1 << 20
+        one, other = bar.share(), bar.share()
+        one(1 << 18)
+        other(1 << 18)
+        one(1 << 19)
+        other(1 << 19)
+    assert "1.0/1.0 MiB" in screen.getvalue()
+
+
+def test_line_is_told_with_and_without_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    monkeypatch.setattr(progress, "_SHOW_AFTER_S", -1.0)
+    with TransferBar("a", is_wanted=True) as bar:
+        bar.tell("first [b]")
+        bar.advance(1)
+        bar.tell("second [b]")
+    assert screen.getvalue().startswith("first [b]\n")
+    assert "second [b]" in screen.getvalue()

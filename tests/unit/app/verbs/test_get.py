@@ -76,3 +76,30 @@ def test_failure_leaves_the_old_file_as_it_was(shoal: Shoal, client: FakeClient)
 def test_device_is_written_to_and_not_replaced(shoal: Shoal) -> None:
     assert shoal("get", "dir/a", "/dev/null").code == 0
     assert Path("/dev/null").is_char_device()
+
+
+def test_tree_goes_into_a_directory_of_its_name(shoal: Shoal) -> None:
+    assert shoal("get", "-r", "dir").out.startswith("dir/  to dir  1 file  5 B in ")
+    assert Path("dir/a").read_bytes() == b"hello"
+
+
+def test_tree_in_json_is_a_document_for_each_file(shoal: Shoal) -> None:
+    [document] = shoal("get", "-r", "dir", "out", "--json").documents
+    assert (document["key"], document["file"]) == ("dir/a", "out/a")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["nothing"], 3, "there are no objects in nothing/"),
+        (["shoal://default"], 2, "say which DIR"),
+        (["dir", "-"], 2, "-r fetches many"),
+        (["dir", "out", "--range", "0-1"], 2, "-r fetches many"),
+        (["dir", "source"], 2, "cannot write below source"),
+    ],
+)
+def test_tree_that_cannot_be_fetched_writes_nothing(shoal: Shoal, words: list[str], code: int, says: str) -> None:
+    told = shoal("get", "-r", *words)
+    assert told.code == code
+    assert says in told.err
+    assert [file.name for file in Path().iterdir()] == ["source"]

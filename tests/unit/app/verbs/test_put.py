@@ -97,3 +97,46 @@ def test_file_whose_name_is_not_text_needs_a_name(shoal: Shoal, client: FakeClie
 def test_missing_file_is_named(shoal: Shoal) -> None:
     told = shoal("put", "nowhere")
     assert (told.code, told.err) == (3, "shoal: there is no file nowhere\n")
+
+
+def test_tree_is_stored_under_its_own_name(shoal: Shoal, client: FakeClient) -> None:
+    Path("photos/2025").mkdir(parents=True)
+    Path("photos/2025/a").write_bytes(b"hello")
+    assert shoal("put", "-r", "photos").out.startswith("photos/  1 object  5 B in ")
+    assert shoal("put", "-r", "photos", "shoal://default").code == 0
+    assert list(client.versions_of) == ["photos/2025/a", "2025/a"]
+
+
+def test_tree_in_json_is_a_document_for_each_file(shoal: Shoal) -> None:
+    Path("photos").mkdir()
+    Path("photos/a").write_bytes(b"hello")
+    [document] = shoal("put", "-r", "photos", "p", "--json").documents
+    assert (document["key"], document["size"], document["file"]) == ("p/a", 5, "photos/a")
+
+
+def test_tree_with_a_failure_ends_with_its_code(shoal: Shoal, client: FakeClient) -> None:
+    Path("photos").mkdir()
+    for name in ("a", "b"):
+        Path("photos", name).write_bytes(b"hello")
+    shoal("put", "photos/a", "photos/a")
+    told = shoal("put", "-r", "photos", "--if-absent")
+    assert told.code == 5
+    assert told.err == "shoal: photos/a: the object exists already\nshoal: 1 of 2 failed\n"
+    assert "photos/b" in client.versions_of
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["a"], "is not a directory"),
+        (["-"], "is not a directory"),
+        ([".", "x" * 1024], "too long"),
+        ([".", "x", "--if-version", version_text(version_id(1))], "-r of many"),
+    ],
+)
+def test_tree_options_that_do_not_fit_are_refused(shoal: Shoal, words: list[str], says: str) -> None:
+    Path("a").write_bytes(b"hello")
+    told = shoal("put", "-r", *words)
+    assert told.code == 2
+    assert says in told.err
+    assert told.err.count("\n") == 1

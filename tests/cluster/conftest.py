@@ -1,6 +1,7 @@
 """One cluster of real processes for a whole test module, with an object in it that no test may harm."""
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from random import Random
 
@@ -12,6 +13,15 @@ from support.processes import LocalProcesses, shoal_up
 
 SENTINEL = "sentinel"
 SENTINEL_BYTES = Random(1).randbytes(2 * MIB + 77)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _heard_interrupts() -> Iterator[None]:
+    """A shell starts what runs in its background deaf to SIGINT, and children inherit that: tests that interrupt one
+    would wait in vain."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,7 @@ def test_names_versions_and_deletion_are_told(cluster: LocalProcesses) -> None:
     for name in ("t/a", "t/b/1", "t/b/2"):
         cluster.run("put", "-", name, stdin=b"x")
     assert cluster.run("ls", "t/", "--delimiter", "/").output == b"t/a\nt/b/\n"
+    assert cluster.run("ls", "t/**/[a1]").output == b"t/a\nt/b/1\n"
     assert cluster.run("rm", "t/a").exit_code == 0
     assert cluster.run("ls", "t/").output == b"t/b/1\nt/b/2\n"
     cluster.run("get", "t/a", "-").refused(3, "was deleted")

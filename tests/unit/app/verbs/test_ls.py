@@ -53,3 +53,24 @@ def test_json_is_a_document_a_line(shoal: Shoal) -> None:
 
 def test_missing_bucket_ends_with_3(shoal: Shoal) -> None:
     assert shoal("ls", "shoal://other").code == 3
+
+
+def test_pattern_selects_from_all_pages(shoal: Shoal) -> None:
+    assert shoal("ls", "*").out.splitlines() == ["a", "b", "d.x", "e\\nf", "ü"]
+    assert shoal("ls", "d/*").out.splitlines() == ["d/1", "d/2"]
+    assert shoal("ls", "shoal://default/**[12]").out.splitlines() == ["d/1", "d/2"]
+    assert shoal("ls", "x*").out == ""
+
+
+def test_pattern_and_delimiter_do_not_go_together(shoal: Shoal) -> None:
+    told = shoal("ls", "d*", "--delimiter", "/")
+    assert told.code == 2
+    assert "do not go together" in told.err
+
+
+def test_bare_scheme_lists_the_buckets(shoal: Shoal) -> None:
+    shoal("mb", "album")
+    assert shoal("ls", "shoal://").out == "album\ndefault\n"
+    assert shoal("ls", "shoal://", "--long").out.splitlines()[0] == "2025-10-09 08:53:20  album"
+    assert [document["bucket"] for document in shoal("ls", "shoal://", "--json").documents] == ["album", "default"]
+    assert shoal("ls", "shoal://", "-q").out == ""

@@ -13,11 +13,12 @@ from types import TracebackType
 import click
 
 from shoal import __version__
+from shoal.app.completion import answered
 from shoal.app.exit_codes import ExitCode, exit_code
 from shoal.app.verb_group import Verb, VerbGroup
 from shoal.base.errors import ShoalError
 
-FILES, CLUSTER = "Files", "Clusters"
+FILES, CLUSTER, SHELL = "Files", "Clusters", "Shells"
 
 VERBS = (
     Verb("put", "Store a file, or what comes from standard input.", FILES),
@@ -41,6 +42,7 @@ VERBS = (
     Verb("demo", "See a cluster of processes lose a node and no byte.", CLUSTER),
     Verb("coordinator", "Run one coordinator by hand.", CLUSTER),
     Verb("node", "Run one node by hand.", CLUSTER),
+    Verb("completion", "Print what makes a shell complete verbs and options.", SHELL),
 )
 MODULES = "shoal.app.verbs"
 
@@ -86,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     """What `cli.main` does, with none of its own ways to end the process."""
+    if (status := answered(cli)) is not None:
+        return status
     try:
         with cli.make_context("shoal", words) as context:
             cli.invoke(context)

@@ -14,7 +14,7 @@ from shoal.app.verb_group import VerbGroup
 from shoal.base.errors import NotFound
 
 LIGHT_VERBS = ("put", "get", "cat", "ls", "stat", "rm", "versions", "undelete", "restore", "cp", "mv", "du", "mb", "rb",
-               "status", "nodes")  # fmt: skip
+               "status", "nodes", "completion")  # fmt: skip
 HEAVY = {"asyncio", "rich", "msgspec", "awscrt", "httptools", "apsw"}
 
 

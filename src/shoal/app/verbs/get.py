@@ -5,6 +5,7 @@ import re
 
 import click
 
+from shoal.app.completion import local_paths
 from shoal.app.options import Shared, shared_options
 
 _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})?")
@@ -15,7 +16,7 @@ _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})?")
     "shoal get -r shoal://album/2025 photos"
 )
 @click.argument("name", metavar="NAME|PREFIX")
-@click.argument("file", metavar="[FILE|DIR|-]", required=False)
+@click.argument("file", metavar="[FILE|DIR|-]", required=False, shell_complete=local_paths)
 @click.option("-r", "--recursive", "is_recursive", is_flag=True, help="All objects below PREFIX/, into DIR.")
 @click.option("--version", metavar="VERSION", help="This one of `shoal versions NAME`. [default: the current one]")
 @click.option("--range", "span", metavar="FIRST-LAST", help="Only these bytes, from 0 on, LAST included; or FIRST-.")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shoal.app.completion import local_paths
 from shoal.app.options import Shared, shared_options
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     epilog="Examples: shoal put photo.jpg · shoal put photo.jpg shoal://album/2025/1 · tar c . | shoal put - src.tar · "
     "shoal put -r photos shoal://album/2025"
 )
-@click.argument("file", metavar="FILE|DIR|-")
+@click.argument("file", metavar="FILE|DIR|-", shell_complete=local_paths)
 @click.argument("name", metavar="[NAME|PREFIX]", required=False)
 @click.option("-r", "--recursive", "is_recursive", is_flag=True, help="All files below DIR, as PREFIX/their path.")
 @click.option("--chunk-size", metavar="SIZE", help="Cut into chunks of 1B to 512MiB. [default: the cluster's size]")

@@ -53,7 +53,8 @@ class LocalCluster:
         listen = child.address or self._listen(0)
         replicas = str(self.replicas) if self.replicas else "auto"
         verbosity = self._verbosity()
-        return ["coordinator", "--data", str(self.data), "--listen", listen, "--replicas", replicas, *verbosity,
+        return ["coordinator", "--data", str(self.data), "--listen", listen, "--replicas", replicas,
+                "--expect-nodes", str(self.nodes), *verbosity,
                 *self.coordinator_options]  # fmt: skip
 
     def node(self, number: int, coordinator: Child) -> Child:

@@ -39,8 +39,15 @@ def node_documents(status: ClusterStatus) -> list[dict[str, object]]:
 
 
 def not_up(status: ClusterStatus) -> list[str]:
-    """Which nodes are not up, and how they are: `node-2 is down`."""
-    return [f"{node.name} is {node.state.name.lower()}" for node in status.map.nodes if node.state is not NodeState.UP]
+    """Which nodes are not up, and how they are: `node-2 is down`. One that the coordinator has not heard since its own
+    start is up in the map still, but nobody knows."""
+    faults = []
+    for node, usage in _with_usage(status):
+        if node.state is not NodeState.UP:
+            faults.append(f"{node.name} is {node.state.name.lower()}")
+        elif usage is None:
+            faults.append(f"{node.name} was not heard yet")
+    return faults
 
 
 def _with_usage(status: ClusterStatus) -> Iterator[tuple[NodeRecord, NodeUsage | None]]:

@@ -64,7 +64,7 @@ class MemberWatch:
         await self._perform(self._liveness.handle(Tick(), self._desk.env.clock.now()))
 
     def usage(self) -> tuple[NodeUsage, ...]:
-        """Fresh figures of every member, by name; what the map says of those that were not heard yet."""
+        """Fresh figures of the members that this coordinator has heard since its start, by name."""
         now = self._desk.env.clock.now()
         return tuple(
             NodeUsage(
@@ -74,7 +74,7 @@ class MemberWatch:
                 silent_ns=self._liveness.silent_ns(node.node_id, now) or 0,
             )
             for node in self._desk.members.map.nodes
-            for volume in (self._volumes.get(node.node_id) or _as_mapped(node),)
+            if (volume := self._volumes.get(node.node_id))
         )
 
     async def _write_heard(self, message: Heartbeat) -> None:
@@ -122,7 +122,3 @@ def _as_heard(known: NodeRecord, message: Heartbeat) -> NodeRecord:
         can_write=message.can_write,
         is_failed=message.is_failed,
     )
-
-
-def _as_mapped(node: NodeRecord) -> _Volume:
-    return _Volume(node.capacity_bytes, node.capacity_bytes * node.free_sixteenths // 16)

@@ -15,6 +15,8 @@ class CoordinatorSettings:
     """Of the join file: a catalog of another cluster is refused."""
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     """What all members agree on; where the catalog says otherwise, this holds from now on."""
+    nodes_expected: int = 0
+    """How many nodes there will be, if the operator knows: until all have registered, the cluster is not ready."""
     catalog_copies: int = 1
     """Disks that the catalog lies on: the embedded engine has one."""
     put_grant_ns: int = 2 * HOUR

@@ -40,6 +40,7 @@ class CoordinatorProcess:
     listen: Address
     advertise: Address | None = None
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
+    nodes_expected: int = 0
     link: LinkSettings = field(default_factory=LinkSettings)
 
 
@@ -58,7 +59,9 @@ async def running_coordinator(process: CoordinatorProcess, log: Log) -> AsyncIte
             keys=ClusterKeys(secret_of(join)),
             box=await _secret_box(engine, process.data, env.secrets),
             first_key=credential,
-            settings=CoordinatorSettings(cluster_id=join.cluster_id, cluster=process.cluster),
+            settings=CoordinatorSettings(
+                cluster_id=join.cluster_id, cluster=process.cluster, nodes_expected=process.nodes_expected
+            ),
             log=log,
         )
         serving = listening(process.listen, coordinator.handle, clock=env.clock, settings=process.link, log=log)

@@ -26,6 +26,8 @@ SELECTORS = ("ring", "round-robin", "random", "capacity", "first-healthy")
 )
 @click.option("--selector", default="ring", show_default=True, type=click.Choice(SELECTORS),
               help="How nodes are chosen.")  # fmt: skip
+@click.option("--expect-nodes", type=click.IntRange(0), default=0, metavar="N",
+              help="`shoal status` fails until N nodes have registered.")  # fmt: skip
 @click.option("--volatile", is_flag=True, help="Accept replicas of nodes that keep them in memory only.")
 @click.option("--insecure", is_flag=True, help="Allow a --listen beyond this machine, without TLS.")
 @click.option("--quiet", is_flag=True, help="Log errors only.")
@@ -38,6 +40,7 @@ def command(
     replicas: str,
     chunk_size: str,
     selector: str,
+    expect_nodes: int,
     volatile: bool,
     insecure: bool,
     quiet: bool,
@@ -68,6 +71,7 @@ def command(
         listen=Address(listen),
         advertise=Address(advertise) if advertise else None,
         cluster=cluster,
+        nodes_expected=expect_nodes,
     )
     log = StreamLog(level=chosen_level(is_quiet=quiet, is_debug=debug)).bind(process="coordinator")
     asyncio.run(run_until_stopped(lambda: _serve(process, log)))

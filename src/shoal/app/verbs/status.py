@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def command(shared: Shared) -> None:
     """Show how the cluster is: copies, what has fewer than wanted, nodes, warnings.
 
-    Ends with status 0 only if a coordinator answers and every registered node is up, else with 6.
+    Ends with status 0 only if a coordinator answers, all nodes that it expects have registered and every one is up,
+    else with 6.
     """
     from shoal.app.calling import LOOK_PATIENCE_NS, call_cluster
     from shoal.app.node_table import node_documents, not_up
@@ -29,6 +30,8 @@ def command(shared: Shared) -> None:
         _print(status)
     if not status.map.nodes:
         raise TransientError("no node has registered yet")
+    if len(status.map.nodes) < status.nodes_expected:
+        raise TransientError(f"{len(status.map.nodes)} of {status.nodes_expected} nodes have registered")
     if absent := not_up(status):
         raise TransientError("not all nodes are up: " + ", ".join(absent))
 

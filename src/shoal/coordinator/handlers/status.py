@@ -39,6 +39,7 @@ class StatusHandlers:
             catalog_copies=desk.settings.catalog_copies,
             sessions=self._keeper.living_count,
             warnings=tuple(self._warnings(members.map, members.copies)),
+            nodes_expected=desk.settings.nodes_expected,
         )
 
     def _warnings(self, cluster_map: ClusterMap, copies: int) -> Iterator[str]:

@@ -19,9 +19,10 @@ class NodeUsage(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ClusterStatus(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """Counts come from one snapshot. `under_replicated`: live chunks with fewer confirmed replicas than wanted;
-    `unreadable`: with none on a node that is not down. `shared_fate`: sentences on copies that share a disk or a
-    machine, and on the catalog's own copies."""
+    """`usage`: of the nodes that this coordinator has heard since its start. `under_replicated`: live chunks with fewer
+    confirmed replicas than wanted; `unreadable`: with none on a node that is not down. `warnings`: sentences on copies
+    that share a disk or a machine, on the catalog's own copies, and on what else is not as it should be.
+    `nodes_expected`: how many the operator said that there will be; 0 if nothing was said."""
 
     map: ClusterMap
     usage: tuple[NodeUsage, ...]
@@ -34,3 +35,4 @@ class ClusterStatus(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     catalog_copies: int
     sessions: int
     warnings: tuple[str, ...]
+    nodes_expected: int = 0

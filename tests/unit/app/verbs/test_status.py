@@ -1,5 +1,6 @@
 """`shoal status`: success means that everything is up."""
 
+import msgspec
 import pytest
 
 from shoal.model.cluster import NodeState
@@ -28,6 +29,19 @@ def test_node_that_is_not_up_is_named_and_ends_with_6(shoal: Shoal, client: Fake
 def test_cluster_without_nodes_is_not_available(shoal: Shoal, client: FakeClient) -> None:
     client.cluster_status = make_status()
     assert shoal("status").code == 6
+
+
+def test_cluster_that_waits_for_nodes_is_not_ready(shoal: Shoal, client: FakeClient) -> None:
+    client.cluster_status = msgspec.structs.replace(make_status(NodeState.UP, NodeState.UP), nodes_expected=3)
+    told = shoal("status", "-q")
+    assert (told.code, told.err) == (6, "shoal: 2 of 3 nodes have registered\n")
+
+
+def test_node_that_the_coordinator_has_not_heard_is_not_up(shoal: Shoal, client: FakeClient) -> None:
+    status = make_status(NodeState.UP, NodeState.UP)
+    client.cluster_status = msgspec.structs.replace(status, usage=status.usage[:1])
+    told = shoal("status", "-q")
+    assert (told.code, told.err) == (6, "shoal: not all nodes are up: node-2 was not heard yet\n")
 
 
 def test_json_is_one_document_with_the_nodes(shoal: Shoal, client: FakeClient) -> None:

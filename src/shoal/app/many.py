@@ -9,13 +9,17 @@ import click
 
 from shoal.app.exit_codes import exit_code
 from shoal.app.progress import TransferBar
-from shoal.base.errors import ShoalError
+from shoal.base.errors import LocalFault, ShoalError, TransientError
 from shoal.client.one_error import one_error
 
 T = TypeVar("T")
 
 AT_A_TIME = 8
 """Enough to hide round trips of small files; large ones have several chunks on their way each."""
+
+GIVE_UP_AFTER = 2 * AT_A_TIME
+"""Failures in a row that are no item's fault: a cluster that is away, or a full disk here, would fail all the rest too,
+each after its own patience."""
 
 
 class Many(Generic[T]):
@@ -31,14 +35,17 @@ class Many(Generic[T]):
         self._is_debug = is_debug
         self._output_error: OSError | None = None
         self._first_failure: ShoalError | None = None
+        self._in_vain = 0
         self.done = 0
         """Items whose work ended well."""
         self.failed = 0
         self.moved_bytes = 0
 
     async def run(self, items: AsyncIterator[T]) -> None:
-        """Work through `items`. Raises: what `items` raises, after what was begun; OSError if nobody takes the output
-        any more."""
+        """Work through `items`, unless nothing works any more.
+
+        Raises: what `items` raises, after what was begun; OSError if nobody takes the output any more.
+        """
         gate = asyncio.Semaphore(AT_A_TIME)
 
         async def one(item: T) -> None:
@@ -48,7 +55,7 @@ class Many(Generic[T]):
         async with one_error(), asyncio.TaskGroup() as group:
             async for item in items:
                 await gate.acquire()
-                if self._output_error is not None:
+                if self._is_futile:
                     break
                 group.create_task(one(item), name="one-of-many")
         if self._output_error is not None:
@@ -57,17 +64,24 @@ class Many(Generic[T]):
     def finish(self) -> None:
         """Raises: click's Exit with the code of the first failure, if there was one."""
         if self._first_failure is not None:
-            self._bar.tell(f"shoal: {self.failed} of {self.failed + self.done} failed")
+            rest = ", and the rest was not tried" if self._is_futile else ""
+            self._bar.tell(f"shoal: {self.failed:,} of {self.failed + self.done:,} failed{rest}")
             raise click.exceptions.Exit(exit_code(self._first_failure))
+
+    @property
+    def _is_futile(self) -> bool:
+        return self._output_error is not None or self._in_vain >= GIVE_UP_AFTER
 
     async def _do(self, item: T) -> None:
         try:
             self.moved_bytes += await self._work(item)
             self.done += 1
+            self._in_vain = 0
         except ShoalError as exc:
             # Whoever reads the line must act; the others have nothing to do with it.
             self._first_failure = self._first_failure or exc
             self.failed += 1
+            self._in_vain = self._in_vain + 1 if isinstance(exc, TransientError | LocalFault) else 0
             if self._is_debug:
                 self._bar.tell("".join(traceback.format_exception(exc)).rstrip())
             self._bar.tell(f"shoal: {self._name_of(item)}: {' '.join(exc.sentence.split())}")

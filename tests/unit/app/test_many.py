@@ -7,7 +7,7 @@ import click
 import pytest
 
 from shoal.app.exit_codes import ExitCode
-from shoal.app.many import AT_A_TIME, Many
+from shoal.app.many import AT_A_TIME, GIVE_UP_AFTER, Many
 from shoal.app.progress import TransferBar
 from shoal.base.errors import AccessDenied, NodeUnreachable, NotFound
 
@@ -97,3 +97,27 @@ async def test_items_that_end_in_an_error_raise_it_alone() -> None:
 
     with pytest.raises(NodeUnreachable):
         await many_of(work).run(broken())
+
+
+async def test_cluster_that_is_away_is_not_asked_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    async def work(_: int) -> int:
+        raise NodeUnreachable("no coordinator answers")
+
+    many = many_of(work)
+    await many.run(items(1000))
+    assert GIVE_UP_AFTER <= many.failed <= GIVE_UP_AFTER + AT_A_TIME
+    with pytest.raises(click.exceptions.Exit) as ended:
+        many.finish()
+    assert ended.value.exit_code == ExitCode.UNAVAILABLE
+    assert capsys.readouterr().err.endswith(" failed, and the rest was not tried\n")
+
+
+async def test_failures_between_successes_stop_nothing() -> None:
+    async def work(number: int) -> int:
+        if number % 2:
+            raise NodeUnreachable("this one only")
+        return 1
+
+    many = many_of(work)
+    await many.run(items(100))
+    assert (many.done, many.failed) == (50, 50)

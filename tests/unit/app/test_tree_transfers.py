@@ -1,5 +1,6 @@
 """Trees in and out."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,24 @@ async def test_names_that_lead_out_are_told_and_the_rest_comes(
     assert (many.done, many.failed) == (1, 3)
     assert files_below(tmp_path) == ["out/a"]
     assert capsys.readouterr().err.count("no path inside of a directory") == 3
+
+
+async def test_name_that_is_a_directory_of_another_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    client = await stored("t/a", "t/a/b", "t/c")
+    many = await get_tree(client.as_client(), task("t"), tmp_path)
+    assert (many.done, many.failed) == (2, 1)
+    assert capsys.readouterr().err.startswith("shoal: t/a")
+    assert "c" in files_below(tmp_path)
+
+
+async def test_name_that_is_no_text_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (b"a\xff", b"b"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"x")
+    client = FakeClient()
+    many = await put_tree(client.as_client(), task("t"), tmp_path, options=PutOptions())
+    assert (many.done, many.failed) == (1, 1)
+    assert f"{tmp_path}/a\\udcff: the name" in capsys.readouterr().err
+    assert list(client.versions_of) == ["t/b"]
 
 
 async def test_tree_goes_and_its_neighbours_stay() -> None:

@@ -84,7 +84,7 @@ async def test_name_that_is_a_directory_of_another_is_told(tmp_path: Path, capsy
 
 async def test_name_that_is_no_text_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in (b"a\xff", b"b"):
-        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"x")
+        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
     client = FakeClient()
     many = await put_tree(client.as_client(), task("t"), tmp_path, options=PutOptions())
     assert (many.done, many.failed) == (1, 1)

@@ -22,6 +22,7 @@ from shoal.ports.log import Log
 from shoal.wiring.cluster_files import found_cluster, found_kek, secret_of, write_endpoints
 from shoal.wiring.env import opened_env
 from shoal.wiring.env.workers import WorkerPool
+from shoal.wiring.finishing import finished
 from shoal.wiring.listening import listening
 from shoal.wiring.secret_box import AesGcmBox
 from shoal.wiring.sole_use import sole_use
@@ -95,7 +96,7 @@ async def _running_engine(env: Env, data: Path, log: Log) -> AsyncIterator[Sqlit
             try:
                 yield engine
             finally:
-                await asyncio.shield(engine.close())
+                await finished(engine.close())
     finally:
         writer.close()
 

@@ -1,6 +1,5 @@
 """A port, for as long as a role serves."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +10,7 @@ from shoal.net.server import HttpListener
 from shoal.net.settings import LinkSettings
 from shoal.ports.link import Handler, Listening
 from shoal.ports.log import Log
+from shoal.wiring.finishing import finished
 
 GRACE_NS = 2 * SECOND
 """How long requests that run may go on once the context ends."""
@@ -26,4 +26,4 @@ async def listening(
     try:
         yield bound
     finally:
-        await asyncio.shield(bound.close(grace_ns=GRACE_NS))
+        await finished(bound.close(grace_ns=GRACE_NS))

@@ -1,7 +1,6 @@
 """A node as a process: its volume on disk (or in memory), HTTP both ways."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from shoal.store.memory import MemoryStore
 from shoal.store.settings import StoreSettings
 from shoal.wiring.cluster_files import JoinFile, secret_of
 from shoal.wiring.env import opened_env
+from shoal.wiring.finishing import finished
 from shoal.wiring.listening import listening
 from shoal.wiring.sole_use import sole_use
 
@@ -61,8 +61,8 @@ async def running_node(process: NodeProcess, log: Log) -> AsyncIterator["Running
             settings=process.node,
             log=log,
         )
-        stack.push_async_callback(_shielded, node.close)
-        stack.push_async_callback(_shielded, link.close)
+        stack.push_async_callback(lambda: finished(node.close()))
+        stack.push_async_callback(lambda: finished(link.close()))
         serving = listening(process.listen, node.handle, clock=env.clock, settings=process.link, log=log)
         bound = await stack.enter_async_context(serving)
         yield RunningNode(node, process.advertise or bound.address, bound)
@@ -73,11 +73,6 @@ async def _opened_store(process: NodeProcess, identity: IdentityFile, *, env: En
         return MemoryStore(process.store)
     who = identity.current
     return await open_disk_store(env, process.store, node_id=who.node_id, store_uuid=who.store_uuid, log=log)
-
-
-async def _shielded(close: Callable[[], Awaitable[None]]) -> None:
-    """What must finish does, also when the process is told to stop a second time."""
-    await asyncio.shield(close())
 
 
 @dataclass(frozen=True, slots=True)

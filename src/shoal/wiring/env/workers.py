@@ -38,17 +38,18 @@ async def outcome(job: Future[T], *, may_skip: bool = False, unwanted: Callable[
         return await asyncio.shield(waiting)
     except asyncio.CancelledError:
         if not (may_skip and job.cancel()):
-            await _end_of(waiting)
+            await end_of(waiting)
             if unwanted is not None and not job.cancelled() and job.exception() is None:
                 unwanted(job.result())
         raise
 
 
-async def _end_of(waiting: asyncio.Future[T]) -> None:
+async def end_of(waiting: asyncio.Future[T]) -> None:
+    """Wait until it is done, however often the caller is cancelled meanwhile; its outcome is lost."""
     while not waiting.done():
         try:
             await asyncio.wait([waiting])
         except asyncio.CancelledError:
-            continue  # the first cancellation is raised by `outcome`, once the job has ended
+            continue  # the caller has a cancellation to raise already
     if not waiting.cancelled():
         waiting.exception()  # nobody is left to hear it, and asyncio would complain that nobody did

@@ -5,6 +5,7 @@ import doctest
 import gc
 import os
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from shoal.base.errors import (
 from shoal.base.units import KIB, MIB, SECOND
 from shoal.model.cluster import NodeState
 from shoal.model.messages.status import ClusterStatus
+from shoal.node.membership import Membership
 from shoal.testing import Cluster, cluster, members
 from shoal.wiring import sole_use
 from shoal.wiring.connect import find_cluster, open_client
@@ -170,6 +172,36 @@ def test_a_node_that_cannot_start_again_says_why_and_the_cluster_goes_on() -> No
             found.start_node(2)
         assert found.running_nodes == (1,)
         assert store.put("a", b"x").size == 1
+
+
+@pytest.mark.usefixtures("traces")
+def test_a_member_that_ends_by_itself_ends_them_all_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    ending, step = threading.Event(), Membership.step
+
+    async def fail(self: Membership) -> bool:
+        if ending.is_set():
+            raise DiskFailed("the disk of a test failed")
+        return await step(self)
+
+    monkeypatch.setattr(Membership, "step", fail)
+    found = Cluster(nodes=2)
+    with pytest.raises(DiskFailed, match="disk of a test"), found:
+        use_after(ending, found)
+    with pytest.raises(InvalidArgument, match="does not run"):
+        found.stop_node(1)
+
+
+def use_after(ending: threading.Event, found: Cluster) -> None:
+    ending.set()
+    assert eventually(lambda: not is_listening(found.endpoint))
+    with pytest.raises(DiskFailed, match="disk of a test"):
+        found.stop_node(1)
+
+
+def is_listening(address: str) -> bool:
+    host, port = address.split(":")
+    with socket.socket() as asking:
+        return asking.connect_ex((host, int(port))) == 0
 
 
 def test_before_and_after_the_body_there_is_no_cluster() -> None:

@@ -76,9 +76,9 @@ class Cluster:
         with ExitStack() as stack:
             data = self._wanted_data or Path(stack.enter_context(_temporary_directory()))
             loop = stack.enter_context(_loop_on_a_thread())
-            members = stack.enter_context(_served(self._plan, data, log=self._log, loop=loop))
+            members, serving = stack.enter_context(_served(self._plan, data, log=self._log, loop=loop))
             stack.callback(self._close)
-            self._running = _Running(data, loop, members)
+            self._running = _Running(data, loop, members=members, serving=serving)
             self._stack = stack.pop_all()
         return self
 
@@ -178,14 +178,20 @@ class Cluster:
 class _Running:
     """I am what a cluster has while it runs."""
 
-    def __init__(self, data: Path, loop: asyncio.AbstractEventLoop, members: Members) -> None:
+    def __init__(self, data: Path, loop: asyncio.AbstractEventLoop, *, members: Members, serving: Future[None]) -> None:
+        """`serving` ends with the members, and as they do."""
         self.data = data
         self.members = members
         self.doors = WeakSet[Shoal]()
         self._loop = loop
+        self._serving = serving
 
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        """The outcome of `work`, which is cancelled if the waiting ends otherwise."""
+        """The outcome of `work`, which is cancelled if the waiting ends otherwise. Raises: also what a member ended
+        with, which ends them all."""
+        if self._serving.done():
+            work.close()
+            self._serving.result()
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
@@ -222,8 +228,11 @@ def _loop_on_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @contextmanager
-def _served(plan: Plan, data: Path, *, log: Log, loop: asyncio.AbstractEventLoop) -> Iterator[Members]:
-    """The members, all of them up, on that loop. Raises: what they could not start with; what they ended with."""
+def _served(
+    plan: Plan, data: Path, *, log: Log, loop: asyncio.AbstractEventLoop
+) -> Iterator[tuple[Members, Future[None]]]:
+    """The members, all of them up, on that loop, and what they end with, which is raised also when the context ends.
+    Raises: what they could not start with."""
     opened = Future[tuple[Members, asyncio.Event]]()
 
     async def serve() -> None:
@@ -239,7 +248,7 @@ def _served(plan: Plan, data: Path, *, log: Log, loop: asyncio.AbstractEventLoop
         serving.result()
     members, closing = opened.result()
     try:
-        yield members
+        yield members, serving
     finally:
         loop.call_soon_threadsafe(closing.set)
         serving.result()

@@ -29,9 +29,11 @@ def _check_advertise(advertise: str) -> None:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost"
+    # Of `::ffff:127.0.0.1` Python thinks differently since 3.13; nobody needs that spelling.
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
 def _is_wildcard(host: str) -> bool:

@@ -31,7 +31,7 @@ from shoal.wiring import sole_use
 from shoal.wiring.connect import find_cluster, open_client
 from shoal.wiring.doors import Shoal
 from support.engines import QuietLog
-from support.processes import eventually
+from support.processes import eventually, shoal_up
 from support.processes import shoal as run_shoal
 
 
@@ -144,6 +144,8 @@ def test_a_directory_of_ones_own_is_kept_and_served_again(tmp_path: Path) -> Non
         assert found.credentials.key == key
         with shoal.connect(tmp_path) as store:
             assert store.get("a") == b"hello"
+    with shoal_up(tmp_path, "--nodes", "2"), shoal.connect(tmp_path) as store:
+        assert store.get("a") == b"hello"
 
 
 @pytest.mark.usefixtures("traces")

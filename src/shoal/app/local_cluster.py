@@ -100,4 +100,4 @@ async def running_cluster(settings: LocalCluster, log: Log) -> AsyncIterator[Run
         try:
             yield RunningCluster(settings, supervisor, coordinator.address)
         finally:
-            supervisor.stop()
+            await supervisor.stop()

@@ -63,14 +63,13 @@ class Supervisor:
     def __init__(self, log: Log, *, program: Sequence[str] = (sys.executable, "-m", "shoal")) -> None:
         self._log = log
         self._program = program
-        self._keepers: list[asyncio.Task[None]] = []
+        self._keepers: list[list[asyncio.Task[None]]] = []
         self.children: dict[str, Child] = {}
 
     async def start(self, children: Sequence[Child], group: asyncio.TaskGroup) -> None:
         """Keep `children` running in tasks of `group`; returns when all are ready. Raises: as `wait_ready`."""
-        for child in children:
-            self.children[child.name] = child
-            self._keepers.append(group.create_task(self._keep(child), name=f"keep-{child.name}"))
+        self.children |= {child.name: child for child in children}
+        self._keepers.append([group.create_task(self._keep(child), name=f"keep-{child.name}") for child in children])
         for child in children:
             await self.wait_ready(child)
 
@@ -87,10 +86,13 @@ class Supervisor:
         child.may_run.set()
         await self.wait_ready(child)
 
-    def stop(self) -> None:
-        """End all children; their tasks end when they have."""
-        for keeper in self._keepers:
-            keeper.cancel()
+    async def stop(self) -> None:
+        """End all children, those that were started last first, so that nobody misses whom it depends on."""
+        while self._keepers:
+            keepers = self._keepers.pop()
+            for keeper in keepers:
+                keeper.cancel()
+            await asyncio.wait(keepers)
 
     async def wait_ready(self, child: Child, *, seconds: float = 60) -> None:
         """Raises: if the child was given up, an error of the class that its exit status tells; DeadlineExceeded if it

@@ -43,7 +43,7 @@ async def supervising(script: str, log: QuietLog | None = None) -> AsyncIterator
         try:
             yield supervisor, group
         finally:
-            supervisor.stop()
+            await supervisor.stop()
 
 
 def child_called(name: str, *arguments: str) -> Child:
@@ -161,7 +161,7 @@ async def test_a_child_that_is_killed_while_it_starts_stays_down() -> None:
         await until(lambda: not child.gone.is_set())
         assert child.pid is None
         await supervisor.kill(child)
-        assert (child.pid, child.address) == (None, None)
+        assert (child.pid, child.gone.is_set(), child.settled.is_set()) == (None, True, False)
         await supervisor.resume(child)
         await starting
         assert child.starts == 2
@@ -173,6 +173,18 @@ async def test_a_child_that_has_just_ended_can_be_killed() -> None:
         await supervisor.start([child], group)
         await supervisor.kill(child)
         assert child.pid is None
+
+
+async def test_what_was_started_last_has_ended_before_what_it_depends_on_is_asked_to() -> None:
+    first, second = child_called("first"), child_called("second")
+    async with supervising(READY + WAIT) as (supervisor, group):
+        await supervisor.start([first], group)
+        await supervisor.start([second], group)
+        stopping = group.create_task(supervisor.stop())
+        await until(second.gone.is_set)
+        assert first.pid is not None
+        await stopping
+        assert first.gone.is_set()
 
 
 async def test_a_child_that_will_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from shoal.core.names import DEFAULT_BUCKET
 from shoal.wiring.connect import find_cluster, open_client
 from shoal.wiring.log import Level, StreamLog
 from shoal.wiring.transfers import BytesSink, BytesSource
-from support.objects import client_of
+from support.objects import all_copied, client_of
 
 LOG = StreamLog(level=Level.ERROR)
 CONTENT = Random(5).randbytes(3 * MIB + 5)
@@ -33,10 +33,11 @@ OPTIONS = PutOptions(chunk_bytes=MIB)
 
 @asynccontextmanager
 async def cluster_in(directory: Path) -> AsyncIterator[RunningCluster]:
-    """Three nodes with an object on them."""
+    """Three nodes, each with a copy of an object."""
     async with running_cluster(LocalCluster(data=directory, nodes=3, port_base=0, is_quiet=True), LOG) as cluster:
         async with client_of(directory) as client:
             await client.put(DEFAULT_BUCKET, "kept", BytesSource(CONTENT), options=OPTIONS)
+            await all_copied(client)
         yield cluster
 
 

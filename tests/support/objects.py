@@ -1,5 +1,6 @@
 """Whole objects through clients of their own, for tests that are not asynchronous themselves (use `asyncio.run`)."""
 
+import asyncio
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -18,6 +19,14 @@ def client_of(data: Path, *, patience_ns: int = 10 * SECOND) -> AbstractAsyncCon
     """A client of the cluster in `data`, to be used as an async context."""
     settings = ClientSettings(patience_ns=patience_ns)
     return open_client(find_cluster(data=data), log=StreamLog(level=Level.ERROR), settings=settings)
+
+
+async def all_copied(client: Client, *, seconds: float = 20) -> None:
+    """Until every chunk has all of its copies: a put ends with the quorum's, and a busy machine may be late with the
+    rest. Raises: TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while (await client.status()).under_replicated:
+            await asyncio.sleep(0.05)
 
 
 async def put_bytes(

@@ -7,10 +7,12 @@ from shoal.base.errors import AccessDenied
 from shoal.base.ids import NodeId, parse_node_id
 from shoal.base.units import MILLISECOND
 from shoal.coordinator.nonces import NonceMemory
+from shoal.core.names import DOOR_BUCKETS
 from shoal.core.routes import Caller, Route
 from shoal.core.trust import access, signing
 from shoal.core.trust.cluster_keys import ClusterKeys
-from shoal.core.trust.signing import NODE_KEY_PREFIX, SignedHead
+from shoal.core.trust.signing import DOOR_KEY_PREFIX, NODE_KEY_PREFIX, SignedHead
+from shoal.model.access_keys import Scope
 from shoal.ports.keyring import AccessKey, KeyRing
 
 _DUMMY_SECRET = bytes(32)
@@ -81,6 +83,9 @@ class Authenticator:
             access.check_message(caller.key, route, message)
 
     def _find(self, key_id: str) -> Known | None:
+        if key_id.startswith(DOOR_KEY_PREFIX):
+            secret = self._keys.door_key(key_id.removeprefix(DOOR_KEY_PREFIX))
+            return ClientCaller(AccessKey(key_id, secret, Scope.WRITE, DOOR_BUCKETS))
         if not key_id.startswith(NODE_KEY_PREFIX):
             key = self._keyring.find(key_id)
             return None if key is None else ClientCaller(key)

@@ -11,6 +11,14 @@ from shoal.base.errors import InvalidArgument
 from shoal.model.cluster import NAME_BYTES_MAX
 
 DEFAULT_BUCKET = "default"
+FILESTORE_BUCKET = "filestore"
+"""Of the gRPC file service and its verbs: its objects are found by file id too."""
+JSONL_BUCKET = "jsonl"
+"""Of the JSON-lines door: files."""
+BLOCKS_BUCKET = "jsonl-blocks"
+"""Of the JSON-lines doors of nodes: blocks that were stored one by one, under their ids."""
+DOOR_BUCKETS = (FILESTORE_BUCKET, JSONL_BUCKET, BLOCKS_BUCKET)
+"""All that a door may touch for callers who showed no key of their own."""
 SCHEME = "shoal://"
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")

@@ -10,6 +10,7 @@ from shoal.base.units import MINUTE, SECOND
 from shoal.coordinator.authentication import Authenticator, ClientCaller, Known, NodeCaller
 from shoal.coordinator.nonces import NonceMemory
 from shoal.core import routes
+from shoal.core.names import DOOR_BUCKETS
 from shoal.core.routes import COORDINATOR_ROUTES, Caller, Route
 from shoal.core.trust import signing
 from shoal.core.trust.signing import Credential, SignedHead
@@ -43,6 +44,19 @@ def test_keys_and_nodes_are_known_by_their_signatures() -> None:
     node = door.authenticate(head(node_credential("a"), clock), target=TARGET, body=BODY)
     assert isinstance(node, NodeCaller)
     assert node.node == node_id("a")
+
+
+def test_a_door_may_write_its_buckets_and_no_others() -> None:
+    clock = ManualClock()
+    key_id = "door/any-name"
+    door = authenticator(clock).authenticate(
+        head(Credential(key_id, KEYS.door_key("any-name")), clock), target=TARGET, body=BODY
+    )
+    assert isinstance(door, ClientCaller)
+    assert (door.key.scope, door.key.buckets) == (Scope.WRITE, DOOR_BUCKETS)
+    for forged in (Credential(key_id, KEYS.door_key("another")), Credential(key_id, b"x" * 32)):
+        with pytest.raises(AccessDenied):
+            authenticator(clock).authenticate(head(forged, clock), target=TARGET, body=BODY)
 
 
 def test_an_unknown_key_is_told_what_a_wrong_secret_is_told() -> None:

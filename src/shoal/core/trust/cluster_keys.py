@@ -30,6 +30,10 @@ class ClusterKeys:
         """Signs control requests of one node and the replies to it."""
         return self._derive(b"node", node.encode())
 
+    def door_key(self, door: str) -> bytes:
+        """Signs what one door (`gateway`) asks for callers who need no key of their own."""
+        return self._derive(b"door", door.encode())
+
     def receipt_key(self, node: NodeId) -> bytes:
         """Signs receipts of one node."""
         return self._derive(b"receipt", node.encode())

@@ -18,7 +18,9 @@ from shoal.base.units import MILLISECOND, MINUTE
 SKEW_MAX_NS = 5 * MINUTE
 REPLY_MAC = "x-shoal-mac"
 NODE_KEY_PREFIX = "node/"
-"""A key id of `node/<node id>` is a node's; all others are access keys."""
+"""A key id of `node/<node id>` is a node's."""
+DOOR_KEY_PREFIX = "door/"
+"""A key id of `door/<name>` is a door's: derived from the cluster's secret, so that nothing has to be kept for it."""
 MISMATCH = "the signature does not match: wrong secret, a revoked key, or a key of another cluster"
 """Told of every signature that does not hold, so that nobody learns which keys there are."""
 

@@ -12,14 +12,7 @@ from weakref import WeakValueDictionary
 from shoal.base.errors import AlreadyExists, DiskFailed, NotFound, check
 from shoal.testing.sim.operation import DiskOperation, FaultKind, OperationKind
 from shoal.testing.sim.paged_bytes import PAGE_BYTES, PagedBytes
-from shoal.testing.sim.survival import (
-    FileChange,
-    ResizeChange,
-    Survival,
-    WriteChange,
-    surviving_changes,
-    surviving_names,
-)
+from shoal.testing.sim.survival import DrawnSurvivors, FileChange, ResizeChange, Survival, Survivors, WriteChange
 from shoal.wiring.env.paths import parent_path, path_parts
 
 
@@ -215,13 +208,17 @@ class Platter:
 
     def after_power_loss(self, survival: Survival, rng: random.Random) -> "Platter":
         """The disk as it comes up after a power cut now; I stay as I am."""
-        names = self._surviving_names(survival, rng)
+        return self.left_to(DrawnSurvivors(survival, rng))
+
+    def left_to(self, survivors: Survivors) -> "Platter":
+        """The same, with what `survivors` leave. They are asked for names first, in an order that never changes."""
+        names = self._surviving_names(survivors)
         rebuilt = Platter()
         rebuilt._numbers = self._numbers
-        rebuilt.root = rebuilt._rebuild(self.root, names, survival=survival, rng=rng)
+        rebuilt.root = rebuilt._rebuild(self.root, names, survivors)
         return rebuilt
 
-    def _surviving_names(self, survival: Survival, rng: random.Random) -> "dict[int, dict[str, Node]]":
+    def _surviving_names(self, survivors: Survivors) -> "dict[int, dict[str, Node]]":
         """The names of each directory that has un-synced ones.
 
         A change of two directories survives only if it does in both, and nothing after it in either if it does not.
@@ -232,7 +229,7 @@ class Platter:
             for number, directory in change.directories().items():
                 waiting[number] = waiting.get(number, 0) + 1
                 names.setdefault(number, dict(directory.durable))
-        left = {number: surviving_names(count, survival, rng) for number, count in waiting.items()}
+        left = {number: survivors.of_names(count) for number, count in waiting.items()}
         for change in self._unsynced_names:
             ends = change.directories()
             if not all(left[number] for number in ends):
@@ -245,16 +242,14 @@ class Platter:
                 names[change.added[0].number][change.added[1]] = change.added[2]
         return names
 
-    def _rebuild(
-        self, old: Directory, names: "dict[int, dict[str, Node]]", *, survival: Survival, rng: random.Random
-    ) -> Directory:
+    def _rebuild(self, old: Directory, names: "dict[int, dict[str, Node]]", survivors: Survivors) -> Directory:
         new = Directory(old.number)
         for name, node in names.get(old.number, old.durable).items():
             if isinstance(node, Directory):
-                new.live[name] = self._rebuild(node, names, survival=survival, rng=rng)
+                new.live[name] = self._rebuild(node, names, survivors)
                 continue
             durable = node.durable.copy()
-            for change in surviving_changes(node.unsynced, survival, rng):
+            for change in survivors.of_file(node.unsynced):
                 change.apply(durable)
             inode = Inode(node.number, cached=durable.copy(), durable=durable)
             new.live[name] = self._inodes[inode.number] = inode

@@ -6,9 +6,10 @@ prefix of them survives.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Protocol
 
 from shoal.testing.sim.paged_bytes import PagedBytes
 
@@ -63,6 +64,34 @@ class ResizeChange:
 
 
 FileChange = WriteChange | ResizeChange
+
+
+class Survivors(Protocol):
+    """Who says, file by file and directory by directory, what a power cut leaves behind."""
+
+    def of_file(self, changes: Sequence[FileChange]) -> Iterable[FileChange]:
+        """What is left of the un-synced changes of one file, in order."""
+        ...
+
+    def of_names(self, count: int) -> int:
+        """How many of the `count` un-synced name changes of one directory are left: the first ones."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnSurvivors:
+    """One pattern for all files and directories, with draws where the pattern has them."""
+
+    survival: Survival
+    rng: random.Random
+
+    def of_file(self, changes: Sequence[FileChange]) -> Iterator[FileChange]:
+        """See `Survivors.of_file`."""
+        return surviving_changes(changes, self.survival, self.rng)
+
+    def of_names(self, count: int) -> int:
+        """See `Survivors.of_names`."""
+        return surviving_names(count, self.survival, self.rng)
 
 
 def surviving_changes(changes: Sequence[FileChange], survival: Survival, rng: random.Random) -> Iterator[FileChange]:

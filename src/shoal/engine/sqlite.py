@@ -75,6 +75,7 @@ class SqliteEngine:
         self._witness = witness
         self._run_blocking = run_blocking
         self._log = log
+        self._buggify = env.buggify
         self._clock = HybridClock(env.clock, state.last_stamp)
         self._catalog = state.catalog
         self._number = state.commit_number
@@ -167,7 +168,7 @@ class SqliteEngine:
         self._database.reader.end()
         self._syncing = None
         group.answer()
-        if self._database.is_log_full:
+        if self._database.is_log_full or self._buggify("engine.checkpoint_early", 0.02):
             await self._checkpoint(truncate=False)
 
     async def _has_work(self) -> bool:

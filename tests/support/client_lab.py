@@ -31,6 +31,7 @@ from shoal.core import routes
 from shoal.formats import wire
 from shoal.formats.errors import body_of, status_of
 from shoal.formats.seal import SEAL_BYTES, open_seal
+from shoal.model.access_keys import Scope
 from shoal.model.catalog import Bucket, ChunkRef, Version, VersionKind
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapDelta
 from shoal.model.messages import buckets, copies, keys, objects, sessions, status
@@ -290,6 +291,7 @@ class FakeCatalog:
             put_grant=self.put_grant,
             commit_number=self.commit_number,
             delta=MapDelta(full=self.map),
+            scope=Scope.WRITE,
         )
 
     async def session_heartbeat(self, message: sessions.SessionHeartbeat) -> sessions.SessionAlive:

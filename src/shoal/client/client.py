@@ -26,6 +26,7 @@ from shoal.client.session_keeper import SessionKeeper
 from shoal.client.settings import ClientSettings
 from shoal.core.names import ObjectName, check_bucket, check_key
 from shoal.formats.errors import error_of
+from shoal.model.access_keys import Scope
 from shoal.model.catalog import Bucket, Version
 from shoal.model.messages.buckets import Usage
 from shoal.model.messages.keys import CreateKey, KeyList, KeyRevoked, ListKeys, RevokeKey
@@ -285,6 +286,11 @@ class Client:
         return await self._directory.status()
 
     # -- looking after the cluster
+
+    async def scope(self) -> Scope:
+        """What the access key may do. Raises: AccessDenied if there is no such key (any more), NodeUnreachable."""
+        async with self._sessions.operation() as session:
+            return session.scope
 
     async def create_key(self, message: CreateKey) -> NewKey:
         """Make an access key. Raises: as `Administration.create_key`."""

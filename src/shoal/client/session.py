@@ -18,6 +18,8 @@ class Session:
 
     def __init__(self, opened: SessionOpened, *, clock: Clock, catalog: Catalog, spawn: Spawn) -> None:
         self.id: SessionId = opened.session
+        self.scope = opened.scope
+        """What the access key may do."""
         self.calls = SessionCalls(catalog, session=self.id, saw_commit=self.saw_commit, spawn=spawn)
         self.ttl_ns = opened.ttl_ns
         self.opened_at = clock.now()

@@ -400,6 +400,7 @@ VERBS: dict[str, Callable[[Client], Awaitable[Any]]] = {
     "list_objects": lambda client: client.list_objects(ListObjects(bucket=BUCKET)),
     "versions": lambda client: client.versions(ListVersions(bucket=BUCKET, key="key")),
     "status": lambda client: client.status(),
+    "scope": lambda client: client.scope(),
     "create_key": lambda client: client.create_key(CreateKey(name="backup", scope=Scope.READ)),
     "list_keys": lambda client: client.list_keys(ListKeys()),
     "revoke_key": lambda client: client.revoke_key(RevokeKey("spare")),
@@ -459,5 +460,13 @@ def test_a_delete_carries_its_session_and_a_number_of_its_own() -> None:
         assert version.sequence < first.sequence < second.sequence
         assert (first.name.version, second.name.version) == (version.version_id, None)
         assert second.precondition.if_version == version.version_id
+
+    _in_lab(main)
+
+
+def test_a_client_tells_what_its_key_may_do_with_the_session_that_it_has() -> None:
+    async def main(lab: ClientLab, client: Client) -> None:
+        assert [await client.scope(), await client.scope()] == [Scope.WRITE] * 2
+        assert len(lab.catalog.sent(OpenSession)) == 1
 
     _in_lab(main)

@@ -36,6 +36,7 @@ class SessionHandlers:
             put_grant=self._put_grant(known.session_id, caller),
             commit_number=known.row.opened_at,
             delta=self._desk.members.since(message.map_version),
+            scope=caller.key.scope,
         )
 
     async def heartbeat(self, message: SessionHeartbeat, caller: ClientCaller) -> SessionAlive:

@@ -3,6 +3,7 @@
 import msgspec
 
 from shoal.base.ids import SessionId
+from shoal.model.access_keys import Scope
 from shoal.model.cluster import MapDelta
 
 
@@ -13,13 +14,15 @@ class OpenSession(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SessionOpened(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """`put_grant` covers PUT of the session's own chunks at every node; empty if the key may not write."""
+    """`put_grant` covers PUT of the session's own chunks at every node; empty if the key may not write. `scope` is the
+    key's."""
 
     session: SessionId
     ttl_ns: int
     put_grant: bytes
     commit_number: int
     delta: MapDelta
+    scope: Scope = Scope.READ
 
 
 class SessionHeartbeat(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

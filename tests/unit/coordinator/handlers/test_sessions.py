@@ -8,6 +8,7 @@ from shoal.base.units import HOUR, SECOND
 from shoal.core import routes
 from shoal.core.trust.grants import check_put
 from shoal.formats.grant import open_grant
+from shoal.model.access_keys import Scope
 from shoal.model.messages.sessions import CloseSession, GetMap, OpenSession, SessionHeartbeat
 from support.catalog_bench import KEYS
 from support.coordinator_bench import OTHER_WRITER, READER, WRITER, open_bench
@@ -20,6 +21,7 @@ def beat(session: int, done_below: int = 0) -> SessionHeartbeat:
 async def test_a_writer_may_store_the_chunks_of_its_session_and_no_others() -> None:
     bench = await open_bench()
     opened = await bench.call(routes.OPEN_SESSION, OpenSession())
+    assert opened.scope is Scope.WRITE
     grant = open_grant(opened.put_grant, KEYS.grant_key)
     own, foreign = (ReplicaId(mint_chunk_id(SessionId(opened.session + n), 1), 0, 1) for n in (0, 1))
     soon = WallNs(bench.clock.wall() + HOUR)
@@ -34,6 +36,7 @@ async def test_a_reader_gets_a_session_and_no_grant_to_write() -> None:
     bench = await open_bench()
     opened = await bench.call(routes.OPEN_SESSION, OpenSession(), READER)
     assert opened.put_grant == b""
+    assert opened.scope is Scope.READ
     assert (await bench.call(routes.SESSION_HEARTBEAT, beat(opened.session), READER)).put_grant == b""
 
 

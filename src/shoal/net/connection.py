@@ -241,7 +241,11 @@ class Connection(asyncio.BufferedProtocol, Generic[H]):
             self.close()
             return
         self._is_lingering = True
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError as exc:  # reset by the peer: the transport has not heard of it yet
+            self.cut()
+            raise PeerLost from exc
         self._transport.resume_reading()
         try:
             async with asyncio.timeout(self._limits.linger_ns / 1e9):

@@ -27,12 +27,13 @@ class Body:
     """I am the `IncomingBody` of one message: frames in, in order, to one reader.
 
     A reader that waits gets what has come; otherwise bytes gather in a frame until it is full. Once `frames_max` full
-    ones wait, the flow is paused until half of them are taken.
+    ones wait, the flow is paused until half of them are taken. Before a reader has asked for anything, one is enough:
+    a body that waits to be let in costs one small frame.
     """
 
     __slots__ = (
-        "_error", "_filled", "_flow", "_frame", "_frames", "_frames_max", "_is_paused", "_length", "_memory",
-        "_reader", "_taken",
+        "_error", "_filled", "_flow", "_frame", "_frames", "_frames_max", "_frames_open", "_is_paused", "_length",
+        "_memory", "_reader", "_taken",
         "invite", "missing",
     )  # fmt: skip
 
@@ -40,6 +41,8 @@ class Body:
         self._length = length
         self._flow = flow
         self._frames_max = frames_max
+        self._frames_open = 1
+        """How many full frames may wait as yet."""
         self._memory = memory
         self._frames: deque[Buffer] = deque()
         self._frame = memoryview(b"")
@@ -85,7 +88,7 @@ class Body:
         self.missing -= count
         if self._filled == len(self._frame):
             self._frames.append(self._take())
-            if len(self._frames) >= self._frames_max and self.missing:
+            if len(self._frames) >= self._frames_open and self.missing:
                 self._is_paused = True
                 self._flow.pause()
         self._wake()
@@ -97,6 +100,7 @@ class Body:
             self._wake()
 
     async def next_frame(self) -> Buffer:
+        self._frames_open = self._frames_max
         while True:
             if self._frames:
                 frame = self._frames.popleft()

@@ -51,6 +51,8 @@ class HttpListening:
         self.is_closing = False
         self._connections_max = settings.connections_max
         self._connections: dict[ServerConnection, asyncio.Task[None]] = {}
+        self._resting: dict[ServerConnection, None] = {}
+        """Those that wait for another request, the longest wait first."""
         self._server: asyncio.Server
         self._address = Address("")
         self._is_full = False
@@ -65,19 +67,39 @@ class HttpListening:
         return self._address
 
     def admit(self, connection: ServerConnection) -> bool:
-        """Serve `connection` in a task of mine; False if there are too many, or I am closing."""
-        if self.is_closing or len(self._connections) >= self._connections_max:
-            if not self._is_full:
-                self.log.warning("connections_exhausted", address=self._address, limit=self._connections_max)
-            self._is_full = True
+        """Serve `connection` in a task of mine. If there are too many, the one that has rested longest goes for it;
+        False if none rests, or I am closing."""
+        if self.is_closing or not self._has_place():
             return False
-        self._is_full = False
         name = f"http {self._address} < {connection.peer}"
         self._connections[connection] = asyncio.get_running_loop().create_task(connection.serve(), name=name)
         return True
 
+    def _has_place(self) -> bool:
+        is_full = len(self._connections) >= self._connections_max
+        if is_full and not self._is_full:
+            self.log.warning("connections_exhausted", address=self._address, limit=self._connections_max)
+        self._is_full = is_full
+        if not is_full:
+            return True
+        oldest = next(iter(self._resting), None)
+        if oldest is None:
+            return False
+        self.woken(oldest)
+        oldest.close_if_idle()  # its task ends in the next turn of the loop, and leaves through `dismiss`
+        return True
+
+    def rested(self, connection: ServerConnection) -> None:
+        """`connection` waits for another request."""
+        self._resting[connection] = None
+
+    def woken(self, connection: ServerConnection) -> None:
+        """`connection` has a request again."""
+        self._resting.pop(connection, None)
+
     def dismiss(self, connection: ServerConnection) -> None:
         """`connection` is served to its end."""
+        self._resting.pop(connection, None)
         self._connections.pop(connection, None)
 
     async def close(self, *, grace_ns: int) -> None:

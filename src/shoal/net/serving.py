@@ -31,6 +31,10 @@ class Host(Protocol):
 
     def admit(self, connection: "ServerConnection") -> bool: ...
 
+    def rested(self, connection: "ServerConnection") -> None: ...
+
+    def woken(self, connection: "ServerConnection") -> None: ...
+
     def dismiss(self, connection: "ServerConnection") -> None: ...
 
 
@@ -76,6 +80,7 @@ class ServerConnection(Connection[RequestHead]):
     def head_begun(self) -> None:
         if self._is_idle:
             self._is_idle = False
+            self._host.woken(self)
             self._alarm.set(self._loop.time() + self._limits.head_deadline_ns / SECOND)
 
     def _head_late(self) -> None:
@@ -115,11 +120,13 @@ class ServerConnection(Connection[RequestHead]):
     async def _serve_next(self) -> bool:
         """Answer one request; False if it was the last. Raises: PeerLost."""
         self._is_idle = True
+        self._host.rested(self)
         try:
             message = await self.receive()
         except HeadRefused as refused:
             return await self._refuse(refused)
         self._is_idle = False
+        self._host.woken(self)
         self._alarm.clear()
         if message is None:
             return False

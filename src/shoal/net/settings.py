@@ -30,7 +30,8 @@ class LinkSettings:
     linger_ns: int = 2 * SECOND
     """How long a server still listens after its last reply, so that the reply is not lost to a reset."""
     connections_max: int = 4096
-    """Connections that one listener serves; more are answered 503 and closed."""
+    """Connections that one listener serves. One more takes the place of the one that has been without a request for
+    longest; if all have one, it is answered 503 and closed."""
     connect_ns: int = 5 * SECOND
     pool_idle_ns: int = 30 * SECOND
     """How long a client keeps an unused connection; below `idle_ns`, so that the client gives it up first."""

@@ -104,12 +104,24 @@ def test_every_byte_arrives_once_and_in_order(size: int, seed: int, cuts: list[i
     asyncio.run(run())
 
 
-async def test_four_frames_wait_and_then_the_sender_does() -> None:
+async def test_a_body_that_nobody_has_asked_for_is_one_small_frame() -> None:
     body, flow = make(10 * FRAME_BYTES)
     held = 0
     while not flow.is_paused:
         held += feed(body, bytes(FRAME_BYTES))
-    assert held == FIRST_FRAME_BYTES + 3 * FRAME_BYTES
+    assert held == FIRST_FRAME_BYTES
+    await body.next_frame()
+    assert not flow.is_paused
+
+
+async def test_four_frames_wait_and_then_the_sender_does() -> None:
+    body, flow = make(10 * FRAME_BYTES)
+    feed(body, bytes(FIRST_FRAME_BYTES))
+    await body.next_frame()
+    held = 0
+    while not flow.is_paused:
+        held += feed(body, bytes(FRAME_BYTES))
+    assert held == 4 * FRAME_BYTES
     await body.next_frame()
     assert flow.is_paused
     await body.next_frame()
@@ -117,7 +129,10 @@ async def test_four_frames_wait_and_then_the_sender_does() -> None:
 
 
 async def test_the_last_frames_do_not_pause() -> None:
-    body, flow = make(FIRST_FRAME_BYTES + 3 * FRAME_BYTES)
+    body, flow = make(FIRST_FRAME_BYTES + 4 * FRAME_BYTES)
+    feed(body, bytes(FIRST_FRAME_BYTES))
+    await body.next_frame()
+    flow.pauses = 0
     while body.missing:
         feed(body, bytes(FRAME_BYTES))
     assert flow.pauses == 0

@@ -23,6 +23,7 @@ SOURCES = ("src", "tests", "tools", "bench")
 SKIPPED = {"__pycache__", "build", "dist", "node_modules", "results", "shoal-data", "venv"}
 KEPT_HIDDEN = {".ci", ".editorconfig", ".github", ".gitignore"}
 DOCUMENTED = {"ports", "core", "coordinator", "node", "client"}
+GENERATED = re.compile(r".*_pb2(_grpc)?\.py")
 FILE_NAMES_BANNED = re.compile(r"(utils?|helpers?|common|misc)")
 CLASS_NAMES_BANNED = re.compile(r"_*Abstract\w*|\w*Manager")
 # The brackets keep the patterns from finding themselves.
@@ -303,7 +304,7 @@ def findings(root: Path) -> Iterator[Finding]:
     for file in files(root):
         path, text = file.relative_to(root).as_posix(), file.read_text("utf-8", errors="replace")
         yield from check_words(path, text)
-        if file.suffix == ".py" and path.split("/")[0] in SOURCES:
+        if file.suffix == ".py" and path.split("/")[0] in SOURCES and not GENERATED.fullmatch(path):
             module = Module(path, text)
             for rule in RULES:
                 yield from rule(module)

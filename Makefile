@@ -4,10 +4,11 @@ PYTHON ?= python3
 FILE ?=
 ARGS ?=
 
-.PHONY: help test check demo bench clean
+.PHONY: help test test-large check demo bench clean
 
 help:
 	@echo "make test           all checks and tests (up to ten minutes on two cores)"
+	@echo "make test-large     the matrix of sizes with nodes dead, and 10 GiB in and out (40 GiB of disk, ten minutes)"
 	@echo "make check          the quick ones: lint, types, import floors, unit and contract tests"
 	@echo "make demo [FILE=]   a cluster of real processes stores a file, loses a node and gives every byte back"
 	@echo "make bench [ARGS=]  a cluster of three nodes on this machine, measured; bench/ has more"
@@ -15,6 +16,9 @@ help:
 
 test: .venv/dev.stamp
 	@.venv/bin/python tools/check.py all
+
+test-large: .venv/dev.stamp
+	@.venv/bin/pytest -q -s tests/large
 
 check: .venv/dev.stamp
 	@.venv/bin/python tools/check.py quick

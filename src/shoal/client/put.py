@@ -5,7 +5,7 @@ Until the commit nothing of it can be seen; a put that fails before it, or is ca
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from shoal.base.env import Env
@@ -36,6 +36,8 @@ class PutOptions:
     content_type: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     progress: Progress | None = None
+    before_commit: Callable[[], Awaitable[None]] | None = None
+    """Awaited when every byte is durable and none can be seen yet: what it raises ends the put."""
 
 
 class ObjectPut:
@@ -70,13 +72,15 @@ class ObjectPut:
     async def run(self, target: ObjectName, source: Source, options: PutOptions) -> Commit:
         """Bring all bytes to their nodes and stage what does not fit into the commit, which is returned unsent.
 
-        Raises: InvalidArgument (cut into too many chunks, a source that changed), and as `ChunkWriter.put` and the
-        catalog's `stage`.
+        Raises: InvalidArgument (cut into too many chunks, a source that changed), what `before_commit` raises, and as
+        `ChunkWriter.put` and the catalog's `stage`.
         """
         check_cut(source.size or 0, self._chunk_bytes)
         await self._put_chunks(source)
         if self._manifest and self._page:
             await self._stage_page()
+        if options.before_commit is not None:
+            await options.before_commit()
         return Commit(
             sequence=self._session.begin_sequence(),
             bucket=target.bucket,

@@ -338,6 +338,24 @@ def test_a_stage_that_fails_ends_the_put() -> None:
     _run(main)
 
 
+def test_what_must_come_before_the_commit_comes_when_all_is_durable_and_can_end_the_put() -> None:
+    async def main(case: Case) -> None:
+        durable: list[int] = []
+
+        async def count() -> None:
+            durable.append(len(case.chunks.stored))
+
+        async def refuse() -> None:
+            raise NotFound("not any more")
+
+        await case.put(BytesSource(content(35)), before_commit=count)
+        assert durable == [4]
+        with pytest.raises(NotFound, match="not any more"):
+            await case.put(BytesSource(content(5)), before_commit=refuse)
+
+    _run(main)
+
+
 @pytest.mark.parametrize("size", [5, 100])
 def test_a_cancelled_put_leaves_no_chunk_under_way(size: int) -> None:
     async def main(case: Case) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from shoal.app.local_cluster import LocalCluster, RunningCluster, running_cluster
-from shoal.base.units import GIB, KIB, MIB, SECOND, format_size
+from shoal.base.units import GIB, KIB, MIB, SECOND
 from shoal.client.client import Client
 from shoal.client.put import PutOptions
 from shoal.core.names import DEFAULT_BUCKET
@@ -37,7 +37,7 @@ class Case:
 
     @property
     def key(self) -> str:
-        return f"{format_size(self.size)} in chunks of {format_size(self.chunk_bytes)}"
+        return f"{self.size} bytes in chunks of {self.chunk_bytes}"
 
     @property
     def pattern(self) -> Pattern:

@@ -19,10 +19,16 @@ LOOK_PATIENCE_NS = 5 * SECOND
 
 
 def call_cluster(shared: Shared, work: Callable[[Client], Awaitable[T]], *, patience_ns: int | None = None) -> T:
-    """Do `work` with a client of the cluster that was named. Raises: what finding the cluster and `work` raise, and
+    """Do `work` with a client of the cluster that was named. `patience_ns` is the verb's own, if the user said nothing.
+    Raises: what finding the cluster and `work` raise, and
     KeyboardInterrupt once everything is put away."""
     cluster = find_cluster(data=shared.data, endpoint=shared.endpoint)
-    settings = ClientSettings() if patience_ns is None else ClientSettings(patience_ns=patience_ns)
+    said = {
+        "patience_ns": shared.patience_ns or patience_ns,
+        "chunks_in_flight": shared.chunks_in_flight,
+        "bytes_in_flight": shared.bytes_in_flight,
+    }
+    settings = ClientSettings(**{name: value for name, value in said.items() if value is not None})
 
     async def run() -> T:
         async with one_error(), open_client(cluster, log=_log(shared), settings=settings) as client:

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 
 import click
@@ -15,6 +16,8 @@ import click
 from shoal import __version__
 from shoal.app.completion import answered
 from shoal.app.exit_codes import ExitCode, exit_code
+from shoal.app.manner import Manner
+from shoal.app.setting import CONFIG_VARIABLE
 from shoal.app.verb_group import Verb, VerbGroup
 from shoal.base.errors import ShoalError
 
@@ -42,6 +45,7 @@ VERBS = (
     Verb("demo", "See a cluster of processes lose a node and no byte.", CLUSTER),
     Verb("coordinator", "Run one coordinator by hand.", CLUSTER),
     Verb("node", "Run one node by hand.", CLUSTER),
+    Verb("config", "Show every setting and where its value came from.", CLUSTER),
     Verb("completion", "Print what makes a shell complete verbs and options.", SHELL),
 )
 MODULES = "shoal.app.verbs"
@@ -53,12 +57,15 @@ MODULES = "shoal.app.verbs"
     modules=MODULES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
-        "A NAME is a key in bucket `default`; shoal://BUCKET/KEY names any other. Options come after the verb. "
+        "A NAME is a key in bucket `default`; shoal://BUCKET/KEY names any other. "
+        "Options come after the verb, --config before it. "
         "Exit status: 2 usage, 3 not found, 4 denied, 5 precondition, 6 unavailable, 7 corrupt, 8 local fault."
     ),
 )
 @click.version_option(__version__, prog_name="shoal", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.option("--config", type=click.Path(path_type=Path), envvar=CONFIG_VARIABLE, metavar="FILE",
+              help="Read settings from FILE. [default: $SHOAL_CONFIG, else ./shoal.toml if it is there]")  # fmt: skip
+def cli(*, config: Path | None) -> None:
     """Shoal: a distributed file store. `shoal VERB --help` tells more of each."""
 
 
@@ -67,31 +74,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     A bug, which is everything that nobody foresaw, is raised: the interpreter then tells it by `_tell_bug`.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    is_debug = "--debug" in words[: words.index("--") if "--" in words else None]
+    manner = Manner()
     try:
-        return _run(words)
+        return _run(list(sys.argv[1:] if arguments is None else arguments), manner)
     except click.ClickException as error:
         return _tell_usage(error)
     except (ShoalError, OSError) as error:
-        if is_debug:
+        if manner.is_debug:
             traceback.print_exc()
         return _tell(error)
     except KeyboardInterrupt:
         _say("interrupted")
         return ExitCode.INTERRUPTED
     except BaseException:
-        if not is_debug:
+        if not manner.is_debug:
             sys.excepthook = _tell_bug
         raise
 
 
-def _run(words: list[str]) -> int:
+def _run(words: list[str], manner: Manner) -> int:
     """What `cli.main` does, with none of its own ways to end the process."""
     if (status := answered(cli)) is not None:
         return status
     try:
-        with cli.make_context("shoal", words) as context:
+        with cli.make_context("shoal", words, obj=manner) as context:
             cli.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from shoal.app.defaults import DEFAULT_PORT_BASE
+from shoal.app.defaults import DEFAULT_PORT_BASE, NODES_MAX
 from shoal.app.supervisor import Child, Supervisor
 from shoal.base.errors import InvalidArgument, LocalFault
 from shoal.base.ids import Address
@@ -15,7 +15,6 @@ from shoal.ports.log import Log
 from shoal.wiring.cluster_files import JOIN
 
 _NODE_PORTS_FROM = 100
-_NODES_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +32,9 @@ class LocalCluster:
     """Children log errors only."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.nodes <= _NODES_MAX:
-            raise InvalidArgument(f"--nodes is 1 to {_NODES_MAX}", got=self.nodes)
-        if self.port_base and not 1024 <= self.port_base <= 65535 - _NODE_PORTS_FROM - _NODES_MAX:
+        if not 1 <= self.nodes <= NODES_MAX:
+            raise InvalidArgument(f"--nodes is 1 to {NODES_MAX}", got=self.nodes)
+        if self.port_base and not 1024 <= self.port_base <= 65535 - _NODE_PORTS_FROM - NODES_MAX:
             raise InvalidArgument("--port-base is 0 (free ports) or 1024 to 65371", got=self.port_base)
 
     def _verbosity(self) -> list[str]:

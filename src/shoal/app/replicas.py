@@ -1,4 +1,4 @@
-"""`--replicas`, as several verbs take it."""
+"""How many copies: a number, or `auto`."""
 
 import re
 
@@ -13,5 +13,5 @@ def parse_replicas(text: str) -> int:
     if text == "auto":
         return 0
     if _COPIES.fullmatch(text) is None or int(text) > COPIES_MAX:
-        raise InvalidArgument(f"--replicas is auto, or a number from 1 to {COPIES_MAX}", got=text[:20])
+        raise InvalidArgument(f"it is auto, or a number from 1 to {COPIES_MAX}", got=text[:20])
     return int(text)

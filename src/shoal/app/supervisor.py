@@ -13,6 +13,7 @@ import msgspec
 
 from shoal.app.child import LIFELINE, Ready
 from shoal.app.exit_codes import EXIT_CODES, ExitCode
+from shoal.app.setting import CONFIG_VARIABLE, PREFIX
 from shoal.base.errors import DeadlineExceeded, LocalFault
 from shoal.base.ids import Address
 from shoal.ports.log import Log
@@ -159,11 +160,18 @@ async def _spawn(arguments: Sequence[str], read_end: int) -> asyncio.subprocess.
             stdin=DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             pass_fds=(read_end,),
-            env=os.environ | {LIFELINE: str(read_end)},
+            env=_environment() | {LIFELINE: str(read_end)},
             start_new_session=True,
         )
     finally:
         os.close(read_end)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without settings: a child gets all of them in its words, from who has checked them, and one that was meant
+    for the supervisor (where to listen, say) never reaches it a second time."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return inherited | {CONFIG_VARIABLE: os.devnull}
 
 
 async def _follow(child: Child, process: asyncio.subprocess.Process) -> None:

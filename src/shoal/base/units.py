@@ -17,8 +17,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,3}))? *(?:([kmgt])(?:i?b)?|b)?", re.IGNORECASE | re.ASCII)
-_DURATION = re.compile(r"([0-9]{1,9})([smhd])", re.ASCII)
-_TIME_SCALE = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+_DURATION = re.compile(r"([0-9]{1,9})(ms|[smhd])", re.ASCII)
+_TIME_SCALE = {"ms": MILLISECOND, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _SCALE = {"k": KIB, "m": MIB, "g": GIB, "t": TIB}
 
 
@@ -32,7 +32,7 @@ def parse_size(text: str) -> int:
 
 
 def parse_duration(text: str) -> int:
-    """Nanoseconds of `90s`, `15m`, `12h` or `30d`. Raises: InvalidArgument."""
+    """Nanoseconds of `500ms`, `90s`, `15m`, `12h` or `30d`. Raises: InvalidArgument."""
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise InvalidArgument(f"{text[:40]!a} is not a length of time; write for example 90s, 15m, 12h or 30d")

@@ -6,6 +6,34 @@ from shoal.base.errors import InvalidArgument
 from shoal.base.units import HOUR, MILLISECOND, SECOND
 from shoal.model.cluster import ClusterSettings
 
+_PUT_GRANT_NS = 2 * HOUR
+_SWEEP_NS = 500 * MILLISECOND
+
+
+def check_times(cluster: ClusterSettings, *, sweep_ns: int = _SWEEP_NS, put_grant_ns: int = _PUT_GRANT_NS) -> None:
+    """Raises: InvalidArgument for times that contradict each other; it names both."""
+    heartbeat, suspect, down = cluster.heartbeat_ns, cluster.suspect_after_ns, cluster.down_after_ns
+    if not 0 < 2 * heartbeat <= suspect:
+        raise InvalidArgument(
+            f"suspect-after ({_told(suspect)}) must be at least twice heartbeat ({_told(heartbeat)}):"
+            " a node is heard twice before it is suspect"
+        )
+    if not suspect < down:
+        raise InvalidArgument(
+            f"down-after ({_told(down)}) must be longer than suspect-after ({_told(suspect)}):"
+            " a node is suspect before it is down"
+        )
+    ttl = cluster.session_ttl_ns
+    if not 0 < 2 * sweep_ns <= ttl < put_grant_ns:
+        raise InvalidArgument(
+            f"session-ttl ({_told(ttl)}) must be at least {_told(2 * sweep_ns)}, two looks for silent"
+            f" sessions, and less than {_told(put_grant_ns)}, the life of a permission to write"
+        )
+
+
+def _told(duration_ns: int) -> str:
+    return f"{duration_ns / SECOND:g} s"
+
 
 @dataclass(frozen=True, slots=True)
 class CoordinatorSettings:
@@ -19,9 +47,9 @@ class CoordinatorSettings:
     """How many nodes there will be, if the operator knows: until all have registered, the cluster is not ready."""
     catalog_copies: int = 1
     """Disks that the catalog lies on: the embedded engine has one."""
-    put_grant_ns: int = 2 * HOUR
+    put_grant_ns: int = _PUT_GRANT_NS
     """Much longer than a session lives unheard: a session's heartbeat renews it."""
-    sweep_ns: int = 500 * MILLISECOND
+    sweep_ns: int = _SWEEP_NS
     """Pause between looks for sessions to end and rows to tidy."""
     nonces_max: int = 100_000
     """Signed calls that are remembered against replays, for ten minutes at most each."""
@@ -29,10 +57,6 @@ class CoordinatorSettings:
     """Least pause between counts of the whole catalog."""
 
     def __post_init__(self) -> None:
-        cluster = self.cluster
-        if not 0 < 2 * cluster.heartbeat_ns <= cluster.suspect_after_ns < cluster.down_after_ns:
-            raise InvalidArgument("a node is heard twice before it is suspect, and is suspect before it is down")
-        if not 0 < 2 * self.sweep_ns <= cluster.session_ttl_ns < self.put_grant_ns:
-            raise InvalidArgument("a session outlives two sweeps, and a PUT grant a session")
+        check_times(self.cluster, sweep_ns=self.sweep_ns, put_grant_ns=self.put_grant_ns)
         if not self.cluster_id:
             raise InvalidArgument("a coordinator needs the id of its cluster")

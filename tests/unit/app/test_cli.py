@@ -10,11 +10,12 @@ import pytest
 
 from shoal import __version__
 from shoal.app import cli
+from shoal.app.manner import note_debug
 from shoal.app.verb_group import VerbGroup
 from shoal.base.errors import NotFound
 
 LIGHT_VERBS = ("put", "get", "cat", "ls", "stat", "rm", "versions", "undelete", "restore", "cp", "mv", "du", "mb", "rb",
-               "status", "nodes", "completion")  # fmt: skip
+               "status", "nodes", "completion", "up", "coordinator", "node", "config")  # fmt: skip
 HEAVY = {"asyncio", "rich", "msgspec", "awscrt", "httptools", "apsw"}
 
 
@@ -26,7 +27,7 @@ def raises(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
     def command(debug: bool) -> None:
         raise errors[0]
 
-    verb = click.command()(click.option("--debug", is_flag=True)(command))
+    verb = click.command()(click.option("--debug", is_flag=True, callback=note_debug)(command))
     monkeypatch.setattr(VerbGroup, "get_command", lambda self, ctx, name: verb)
     hook = sys.excepthook
     yield errors

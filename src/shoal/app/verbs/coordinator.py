@@ -1,50 +1,43 @@
 """`shoal coordinator`: the part that knows what exists and who is there."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from shoal.app.server_settings import CLUSTER, LINK, LOG
+from shoal.app.setting import setting
+from shoal.app.value_types import ADDRESS
 from shoal.wiring.defaults import DEFAULT_DATA
 
 if TYPE_CHECKING:
     from shoal.wiring.coordinator import CoordinatorProcess
     from shoal.wiring.log import StreamLog
 
-SELECTORS = ("ring", "round-robin", "random", "capacity", "first-healthy")
-"""As `core.placement.selector.SELECTOR_NAMES`, which a test compares; importing it would make the help slow."""
-
 
 @click.command(epilog="Example: shoal coordinator --data /srv/shoal --listen 127.0.0.1:9100")
-@click.option("--data", type=click.Path(path_type=Path), envvar="SHOAL_DATA", default=DEFAULT_DATA, show_default=True,
-              help="Where the catalog, the join file and the credentials are kept.")  # fmt: skip
-@click.option("--listen", default="127.0.0.1:9100", show_default=True, help="HOST:PORT; port 0 takes a free one.")
-@click.option("--advertise", help="HOST:PORT under which others reach this coordinator, if it is not --listen.")
-@click.option("--replicas", default="auto", show_default=True, help="Copies of each chunk: auto, or a number.")
-@click.option(
-    "--chunk-size", default="8MiB", show_default=True, help="How objects are cut unless a put says otherwise."
-)
-@click.option("--selector", default="ring", show_default=True, type=click.Choice(SELECTORS),
-              help="How nodes are chosen.")  # fmt: skip
-@click.option("--expect-nodes", type=click.IntRange(0), default=0, metavar="N",
-              help="`shoal status` fails until N nodes have registered.")  # fmt: skip
-@click.option("--volatile", is_flag=True, help="Accept replicas of nodes that keep them in memory only.")
-@click.option("--insecure", is_flag=True, help="Allow a --listen beyond this machine, without TLS.")
-@click.option("--quiet", is_flag=True, help="Log errors only.")
-@click.option("--debug", is_flag=True, help="Log everything.")
+@setting("--data", type=click.Path(path_type=Path), default=DEFAULT_DATA, show_default=True,
+         help="Where the catalog, the join file and the credentials are kept.")  # fmt: skip
+@setting("--listen", key="coordinator-listen", type=ADDRESS, default="127.0.0.1:9100", show_default=True,
+         help="Where to listen; port 0 takes a free one.")  # fmt: skip
+@setting("--advertise", key="coordinator-advertise", type=ADDRESS, show_default="as --listen",
+         help="Where others reach this coordinator.")  # fmt: skip
+@setting("--insecure/--no-insecure", help="Allow a --listen beyond this machine, without TLS.")
+@setting("--expect-nodes", type=click.IntRange(0), default=0, show_default=True, metavar="N",
+         help="`shoal status` fails until N nodes have registered.")  # fmt: skip
+@CLUSTER
+@LINK
+@LOG
 def command(
     *,
     data: Path,
     listen: str,
     advertise: str | None,
-    replicas: str,
-    chunk_size: str,
-    selector: str,
-    expect_nodes: int,
-    volatile: bool,
     insecure: bool,
-    quiet: bool,
-    debug: bool,
+    expect_nodes: int,
+    is_quiet: bool,
+    is_debug: bool,
+    **chosen: Any,
 ) -> None:
     """Run a coordinator. Nodes join with the file DIR/join, users with DIR/credentials; both are made at the first
     start."""
@@ -52,28 +45,26 @@ def command(
 
     from shoal.app.child import run_until_stopped
     from shoal.app.listening import check_listen
-    from shoal.app.replicas import parse_replicas
+    from shoal.app.server_settings import taken
     from shoal.base.ids import Address
-    from shoal.base.units import parse_size
-    from shoal.core.chunking import check_chunk_bytes
+    from shoal.coordinator.settings import check_times
     from shoal.model.cluster import ClusterSettings
+    from shoal.net.settings import LinkSettings
     from shoal.wiring.coordinator import CoordinatorProcess
     from shoal.wiring.log import StreamLog, chosen_level
 
-    chunk_bytes = parse_size(chunk_size)
-    check_chunk_bytes(chunk_bytes)
     check_listen(listen, advertise=advertise, is_insecure=insecure)
-    cluster = ClusterSettings(
-        copies=parse_replicas(replicas), selector=selector, chunk_bytes=chunk_bytes, is_volatile_allowed=volatile
-    )
+    cluster = taken(ClusterSettings, chosen)
+    check_times(cluster)
     process = CoordinatorProcess(
         data=data.absolute(),
         listen=Address(listen),
         advertise=Address(advertise) if advertise else None,
         cluster=cluster,
         nodes_expected=expect_nodes,
+        link=taken(LinkSettings, chosen),
     )
-    log = StreamLog(level=chosen_level(is_quiet=quiet, is_debug=debug)).bind(process="coordinator")
+    log = StreamLog(level=chosen_level(is_quiet=is_quiet, is_debug=is_debug)).bind(process="coordinator")
     asyncio.run(run_until_stopped(lambda: _serve(process, log)))
 
 

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import click
 
+from shoal.app.manner import note_debug
+from shoal.app.setting import setting
+
 
 @click.command(epilog="Example: shoal demo holiday.mp4")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--size", default="256MiB", show_default=True, help="How large a file to generate when none is given.")
-@click.option("--debug", is_flag=True, help="Show the logs of all processes.")
+@setting("--debug/--no-debug", callback=note_debug, help="Show the logs of all processes.")
 def command(file: Path | None, size: str, *, debug: bool) -> None:
     """Store FILE in a cluster of four processes, take things away, and get every byte back.
 

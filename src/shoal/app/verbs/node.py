@@ -1,9 +1,13 @@
 """`shoal node`: the part that keeps bytes, one for each disk."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from shoal.app.server_settings import LINK, LOG, NODE
+from shoal.app.setting import setting
+from shoal.app.value_types import ADDRESS
 
 if TYPE_CHECKING:
     from shoal.wiring.log import StreamLog
@@ -11,21 +15,23 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: shoal node --join shoal-data/join --coordinator 127.0.0.1:9100 --data /mnt/disk1")
-@click.option("--join", required=True, type=click.Path(path_type=Path), help="The cluster's join file.")
-@click.option("--coordinator", required=True, help="HOST:PORT of the coordinator.")
-@click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="This node's directory; one for each disk."
-)
-@click.option("--listen", default="127.0.0.1:0", show_default=True, help="HOST:PORT; port 0 takes a free one.")
-@click.option("--advertise", help="HOST:PORT under which others reach this node, if it is not --listen.")
-@click.option("--name", default="", help="Unique name; given once, for ever. [default: the next free node-N]")
-@click.option("--zone", default="", help="Replicas are spread over zones: a rack, a room, a site.")
-@click.option("--capacity", help="Take at most this much, for example 500GiB. [default: the disk]")
-@click.option("--store", type=click.Choice(("disk", "memory")), default="disk", show_default=True,
-              help="memory: a restart loses everything.")  # fmt: skip
-@click.option("--insecure", is_flag=True, help="Allow a --listen beyond this machine, without TLS.")
-@click.option("--quiet", is_flag=True, help="Log errors only.")
-@click.option("--debug", is_flag=True, help="Log everything.")
+@setting("--join", required=True, type=click.Path(path_type=Path), help="The cluster's join file.")
+@setting("--coordinator", required=True, type=ADDRESS, help="Where the coordinator is.")
+@setting("--data", key="node-data", required=True, type=click.Path(path_type=Path),
+         help="This node's directory; one for each disk.")  # fmt: skip
+@setting("--listen", key="node-listen", type=ADDRESS, default="127.0.0.1:0", show_default=True,
+         help="Where to listen; port 0 takes a free one.")  # fmt: skip
+@setting("--advertise", key="node-advertise", type=ADDRESS, show_default="as --listen",
+         help="Where others reach this node.")  # fmt: skip
+@setting("--insecure/--no-insecure", help="Allow a --listen beyond this machine, without TLS.")
+@setting("--name", key="node-name", default="", show_default="the next free node-N",
+         help="Unique name; given once, for ever.")  # fmt: skip
+@setting("--zone", default="", help="Replicas are spread over zones: a rack, a room, a site.")
+@setting("--store", type=click.Choice(("disk", "memory")), default="disk", show_default=True,
+         help="memory: a restart loses everything.")  # fmt: skip
+@NODE
+@LINK
+@LOG
 def command(
     *,
     join: Path,
@@ -33,13 +39,13 @@ def command(
     data: Path,
     listen: str,
     advertise: str | None,
+    insecure: bool,
     name: str,
     zone: str,
-    capacity: str | None,
     store: str,
-    insecure: bool,
-    quiet: bool,
-    debug: bool,
+    is_quiet: bool,
+    is_debug: bool,
+    **chosen: Any,
 ) -> None:
     """Run a node: it registers with the coordinator and keeps replicas in its directory."""
     import asyncio
@@ -48,9 +54,9 @@ def command(
 
     from shoal.app.child import run_until_stopped
     from shoal.app.listening import check_listen
+    from shoal.app.server_settings import taken
     from shoal.base.ids import Address
-    from shoal.base.units import parse_size
-    from shoal.net.address import parse_address
+    from shoal.net.settings import LinkSettings
     from shoal.node.settings import NodeSettings
     from shoal.store.settings import StoreSettings
     from shoal.wiring.cluster_files import JoinFile, read_json
@@ -58,14 +64,15 @@ def command(
     from shoal.wiring.node import NodeProcess
 
     check_listen(listen, advertise=advertise, is_insecure=insecure)
-    parse_address(Address(coordinator))
     directory = data.absolute()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     process = NodeProcess(
         data=directory,
         listen=Address(listen),
         join=read_json(join, JoinFile),
-        node=NodeSettings(
+        node=taken(
+            NodeSettings,
+            chosen,
             coordinator=Address(coordinator),
             name=name,
             zone=zone,
@@ -73,10 +80,11 @@ def command(
             device=str(os.stat(directory).st_dev),
         ),
         advertise=Address(advertise) if advertise else None,
-        store=StoreSettings(capacity_bytes=parse_size(capacity) if capacity else None),
+        store=taken(StoreSettings, chosen),
         is_volatile=store == "memory",
+        link=taken(LinkSettings, chosen),
     )
-    log = StreamLog(level=chosen_level(is_quiet=quiet, is_debug=debug)).bind(process=name or "node")
+    log = StreamLog(level=chosen_level(is_quiet=is_quiet, is_debug=is_debug)).bind(process=name or "node")
     asyncio.run(run_until_stopped(lambda: _serve(process, log)))
 
 

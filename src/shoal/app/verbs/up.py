@@ -1,11 +1,13 @@
 """`shoal up`: a cluster on this machine."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from shoal.app.defaults import DEFAULT_PORT_BASE
+from shoal.app.defaults import DEFAULT_PORT_BASE, NODES_MAX
+from shoal.app.server_settings import CLUSTER, LINK, LOG, NODE
+from shoal.app.setting import setting
 from shoal.wiring.defaults import DEFAULT_DATA
 
 if TYPE_CHECKING:
@@ -14,15 +16,26 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: shoal up --nodes 3, then in another terminal: shoal put photo.jpg")
-@click.option("--nodes", default=1, show_default=True, help="How many nodes.")
-@click.option("--data", type=click.Path(path_type=Path), envvar="SHOAL_DATA", default=DEFAULT_DATA, show_default=True,
-              help="Where everything is kept.")  # fmt: skip
-@click.option("--replicas", default="auto", show_default=True, help="Copies of each chunk: auto, or a number.")
-@click.option("--port-base", default=DEFAULT_PORT_BASE, show_default=True,
-              help="Control port; node n listens 100 + n above it. 0 takes free ports.")  # fmt: skip
-@click.option("--volatile", is_flag=True, help="Keep replicas in memory only: a restart loses everything.")
-@click.option("--debug", is_flag=True, help="Log everything.")
-def command(*, nodes: int, data: Path, replicas: str, port_base: int, volatile: bool, debug: bool) -> None:
+@setting("--nodes", type=click.IntRange(1, NODES_MAX), default=1, show_default=True, help="How many nodes.")
+@setting("--data", type=click.Path(path_type=Path), default=DEFAULT_DATA, show_default=True,
+         help="Where everything is kept.")  # fmt: skip
+@setting("--port-base", default=DEFAULT_PORT_BASE, show_default=True,
+         help="Control port; node n listens 100 + n above it. 0 takes free ports.")  # fmt: skip
+@CLUSTER
+@NODE
+@LINK
+@LOG
+def command(
+    *,
+    nodes: int,
+    data: Path,
+    port_base: int,
+    copies: int,
+    is_volatile_allowed: bool,
+    is_quiet: bool,
+    is_debug: bool,
+    **chosen: Any,
+) -> None:
     """Start a cluster on this machine and keep it running; Ctrl-C stops it.
 
     One coordinator and some nodes, each a process of its own, all on 127.0.0.1. After a crash of any of them, or of
@@ -32,19 +45,26 @@ def command(*, nodes: int, data: Path, replicas: str, port_base: int, volatile: 
 
     from shoal.app.child import run_until_stopped
     from shoal.app.local_cluster import LocalCluster
-    from shoal.app.replicas import parse_replicas
-    from shoal.wiring.log import Level, StreamLog
+    from shoal.app.server_settings import passed_on, taken
+    from shoal.app.verbs import coordinator, node
+    from shoal.coordinator.settings import check_times
+    from shoal.model.cluster import ClusterSettings
+    from shoal.wiring.log import StreamLog, chosen_level
 
+    context = click.get_current_context()
+    check_times(taken(ClusterSettings, chosen))
+    memory = ("--store", "memory") if is_volatile_allowed else ()
     settings = LocalCluster(
         data=data.absolute(),
         nodes=nodes,
-        replicas=parse_replicas(replicas),
+        replicas=copies,
         port_base=port_base,
-        coordinator_options=("--volatile",) if volatile else (),
-        node_options=("--store", "memory") if volatile else (),
-        is_debug=debug,
+        coordinator_options=passed_on(context, coordinator.command, but=("data", "replicas", "quiet", "debug")),
+        node_options=(*passed_on(context, node.command, but=("quiet", "debug")), *memory),
+        is_debug=is_debug,
+        is_quiet=is_quiet,
     )
-    log = StreamLog(level=Level.DEBUG if debug else Level.INFO)
+    log = StreamLog(level=chosen_level(is_quiet=is_quiet, is_debug=is_debug))
     asyncio.run(run_until_stopped(lambda: _up(settings, log)))
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from shoal.app.server_settings import SELECTORS
 from shoal.app.verbs import coordinator as verb
 from shoal.core.placement.selector import SELECTOR_NAMES
 from shoal.model.cluster import ClusterSettings
@@ -26,7 +27,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[CoordinatorP
 
 
 def test_the_help_names_every_selector() -> None:
-    assert verb.SELECTORS == SELECTOR_NAMES
+    assert SELECTORS == SELECTOR_NAMES
 
 
 def test_without_options_it_serves_this_machine(shoal: Shoal, served: list[CoordinatorProcess], tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_options_reach_the_cluster(shoal: Shoal, served: list[CoordinatorProcess
         (("--listen", "0.0.0.0:9100", "--insecure"), "--advertise"),
         (("--listen", "9100"), "is not an address"),
         (("--advertise", "nowhere"), "is not an address"),
-        (("--replicas", "0"), "--replicas is auto"),
+        (("--replicas", "0"), "'--replicas': it is auto"),
         (("--chunk-size", "0"), "chunk"),
         (("--chunk-size", "1GiB"), "512"),
         (("--chunk-size", "-1"), "is not a size"),

@@ -1,0 +1,75 @@
+"""Ten thousand power cuts: of a chunk store, and of a store and its catalog on one disk. No promise may break.
+
+Then bugs are planted, and the same hunt must find each of them.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from shoal.engine.witness import CommitWitness
+from shoal.store.disk import DiskStore
+from shoal.testing.crash.hunt import Tally, hunt
+from shoal.testing.sim.disk import SimDisk
+from shoal.testing.sim.file import SimFile
+from shoal.testing.sim.sqlite_vfs import _SimVfsFile
+
+STATES = 5_000
+Planted = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.mark.parametrize("with_catalog", [False, True], ids=["store", "store-and-catalog"])
+async def test_no_cut_breaks_a_promise(with_catalog: bool) -> None:
+    tally = Tally()
+    await hunt(tally, with_catalog=with_catalog, states=STATES, whole_length=2, seed=0)
+    assert [f"{each.state}: {each.why}" for each in tally.broken] == []
+    assert tally.states == STATES
+
+
+async def nothing(*_: object) -> None:
+    """What a forgotten call does."""
+
+
+def files_not_synced(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SimFile, "fdatasync", nothing)
+
+
+def directories_not_synced(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SimDisk, "sync_dir", nothing)
+
+
+def log_not_synced(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_SimVfsFile, "xSync", lambda *_: None)
+
+
+def deletes_without_tombstone(patch: pytest.MonkeyPatch) -> None:
+    async def delete(store: DiskStore, replica: object, row: object) -> None:
+        pass
+
+    patch.setattr(DiskStore, "_delete", delete)
+
+
+def witness_ahead_of_its_commit(patch: pytest.MonkeyPatch) -> None:
+    right = CommitWitness.advance
+    patch.setattr(CommitWitness, "advance", lambda witness, number: right(witness, number + 1))
+
+
+PLANTED: list[tuple[Planted, bool, str]] = [
+    (files_not_synced, False, "is lost"),
+    (directories_not_synced, False, "is lost"),
+    (deletes_without_tombstone, False, "is back"),
+    (files_not_synced, True, "is lost"),
+    (log_not_synced, True, "commit|recovery fails"),
+    (witness_ahead_of_its_commit, True, "recovery fails"),
+]
+
+
+@pytest.mark.parametrize(("plant", "with_catalog", "why"), PLANTED)
+async def test_a_planted_bug_is_found(
+    plant: Planted, with_catalog: bool, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    tally = Tally()
+    await hunt(tally, with_catalog=with_catalog, states=1_500, whole_length=2, seed=0)
+    assert tally.broken
+    assert any(part in broken.why for part in why.split("|") for broken in tally.broken)

@@ -29,11 +29,11 @@ from shoal.coordinator.nonces import NonceMemory
 from shoal.coordinator.promoter import Promoter
 from shoal.coordinator.repeated import repeat
 from shoal.coordinator.session_keeper import SessionKeeper
-from shoal.coordinator.settings import CoordinatorSettings
+from shoal.coordinator.settings import CoordinatorSettings, changed_settings
 from shoal.core import routes
 from shoal.core.catalog.access_keys import adopt_first_key
 from shoal.core.catalog.cluster_map import read_history
-from shoal.core.catalog.identity import open_catalog
+from shoal.core.catalog.identity import find_settings, open_catalog
 from shoal.core.catalog.leases import LIVENESS, take_lease
 from shoal.core.catalog.sessions import read_sessions
 from shoal.core.trust.cluster_keys import ClusterKeys
@@ -171,6 +171,7 @@ async def open_coordinator(
         adopt_first_key(tx, first_key.key_id, sealed=sealed, wall=wall)
         return identity, take_lease(tx, LIVENESS, holder)
 
+    former = await engine.read(find_settings)
     identity, lease = await engine.tx(begin)
     await ring.step()
     history, sessions = await engine.read(lambda snapshot: (read_history(snapshot), read_sessions(snapshot)))
@@ -186,5 +187,7 @@ async def open_coordinator(
     )
     promoter = Promoter(engine)
     keeper = SessionKeeper(desk, promoter, sessions)
+    for name, before, now in changed_settings(former or settings.cluster, settings.cluster):
+        log.info("setting_changed", setting=name, before=before, now=now)
     log.info("coordinator_opened", cluster_id=identity.cluster_id, epoch=lease.epoch, nodes=len(history.current.nodes))
     return Coordinator(desk, ring=ring, watch=MemberWatch(desk), keeper=keeper, promoter=promoter)

@@ -35,6 +35,15 @@ def _told(duration_ns: int) -> str:
     return f"{duration_ns / SECOND:g} s"
 
 
+def changed_settings(former: ClusterSettings, asked: ClusterSettings) -> list[tuple[str, object, object]]:
+    """What an operator must know who has started a cluster with other settings than before: name, before, now."""
+    return [
+        (name, getattr(former, name), getattr(asked, name))
+        for name in ClusterSettings.__struct_fields__
+        if getattr(former, name) != getattr(asked, name)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class CoordinatorSettings:
     """What the operator says about this coordinator and its cluster."""

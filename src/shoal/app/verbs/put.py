@@ -6,6 +6,8 @@ import click
 
 from shoal.app.completion import local_paths
 from shoal.app.options import Shared, shared_options
+from shoal.app.setting import setting
+from shoal.app.value_types import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from shoal.client.put import PutOptions
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 @click.argument("file", metavar="FILE|DIR|-", shell_complete=local_paths)
 @click.argument("name", metavar="[NAME|PREFIX]", required=False)
 @click.option("-r", "--recursive", "is_recursive", is_flag=True, help="All files below DIR, as PREFIX/their path.")
-@click.option("--chunk-size", metavar="SIZE", help="Cut into chunks of 1B to 512MiB. [default: the cluster's size]")
+@setting("--chunk-size", "chunk_bytes", type=CHUNK_BYTES, show_default="the cluster's size",
+         help="Cut into chunks of 1B to 512MiB.")  # fmt: skip
 @click.option("--if-absent", is_flag=True, help="Only if there is no such object yet.")
 @click.option("--if-version", metavar="VERSION", help="Only if this is the current version.")
 @click.option("--content-type", metavar="TYPE", default="", help="What it is, for example image/jpeg.")
@@ -29,7 +32,7 @@ def command(
     file: str,
     name: str | None,
     is_recursive: bool,
-    chunk_size: str | None,
+    chunk_bytes: int | None,
     if_absent: bool,
     if_version: str | None,
     content_type: str,
@@ -43,17 +46,11 @@ def command(
     directories too, and the rest goes on; the exit status is that of the first failure.
     """
     from shoal.base.ids import parse_version
-    from shoal.base.units import parse_size
     from shoal.client.put import PutOptions
-    from shoal.core.chunking import check_chunk_bytes
     from shoal.model.messages.objects import Precondition
 
-    chunk_bytes = 0
-    if chunk_size is not None:
-        chunk_bytes = parse_size(chunk_size)
-        check_chunk_bytes(chunk_bytes)
     precondition = Precondition(if_absent=if_absent, if_version=parse_version(if_version) if if_version else None)
-    options = PutOptions(chunk_bytes=chunk_bytes, precondition=precondition, content_type=content_type)
+    options = PutOptions(chunk_bytes=chunk_bytes or 0, precondition=precondition, content_type=content_type)
     if not is_recursive:
         _put_file(shared, file, name, options=options)
     elif if_version is not None:

@@ -37,10 +37,13 @@ def command(shared: Shared) -> None:
 
 
 def _document(status: "ClusterStatus") -> dict[str, object]:
+    from msgspec import structs
+
     return {
         "cluster_id": status.map.cluster_id,
         "map_version": status.map.version,
         "copies": status.copies,
+        "settings": structs.asdict(status.map.settings),
         "write_quorum": status.write_quorum,
         "objects": status.objects,
         "chunks": status.chunks,

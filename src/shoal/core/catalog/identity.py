@@ -19,9 +19,14 @@ def read_identity(snapshot: Snapshot) -> CatalogIdentity:
     return identity
 
 
+def find_settings(snapshot: Snapshot) -> ClusterSettings | None:
+    """The settings that hold; None if the catalog was never opened."""
+    return rows.SETTINGS.find(snapshot, keys.SETTINGS)
+
+
 def read_settings(snapshot: Snapshot) -> ClusterSettings:
     """The settings that hold now. Raises: ManifestDamaged if the catalog was never opened."""
-    settings = rows.SETTINGS.find(snapshot, keys.SETTINGS)
+    settings = find_settings(snapshot)
     if settings is None:
         raise ManifestDamaged("the catalog has no settings row")
     return settings

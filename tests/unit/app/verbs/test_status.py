@@ -48,5 +48,6 @@ def test_json_is_one_document_with_the_nodes(shoal: Shoal, client: FakeClient) -
     client.cluster_status = make_status(NodeState.UP)
     [document] = shoal("status", "--json").documents
     assert document["under_replicated"] == 2
+    assert document["settings"]["chunk_bytes"] == 8 << 20
     assert document["warnings"] == ["the catalog has 1 copy"]
     assert [node["name"] for node in document["nodes"]] == ["node-1"]

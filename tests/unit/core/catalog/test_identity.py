@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from shoal.base.errors import AccessDenied, ManifestDamaged, NotFound
 from shoal.core.catalog.buckets import read_bucket
-from shoal.core.catalog.identity import open_catalog, read_identity, read_settings
+from shoal.core.catalog.identity import find_settings, open_catalog, read_identity, read_settings
 from shoal.engine.memory import MemoryRows
 from shoal.model.catalog import CatalogIdentity
 from shoal.model.cluster import ClusterSettings
@@ -31,7 +31,7 @@ def test_other_settings_win_and_are_a_new_version_of_the_map() -> None:
     version = read_identity(bench.rows).map_version
     asked = replace(ClusterSettings(), copies=2)
     assert bench.tx(lambda tx: open_catalog(tx, cluster_id=CLUSTER_ID, settings=asked)).map_version == version + 1
-    assert read_settings(bench.rows) == asked
+    assert read_settings(bench.rows) == find_settings(bench.rows) == asked
 
 
 def test_the_catalog_of_another_cluster_is_refused() -> None:
@@ -45,5 +45,6 @@ def test_what_was_never_opened_is_no_catalog() -> None:
         read_identity(MemoryRows())
     with pytest.raises(ManifestDamaged):
         read_settings(MemoryRows())
+    assert find_settings(MemoryRows()) is None
     with pytest.raises(NotFound):
         read_bucket(MemoryRows(), "default")

@@ -38,6 +38,8 @@ class NodeRecord(msgspec.Struct, frozen=True, array_like=True):
     is_volatile: bool
     """The node keeps replicas in memory only."""
     is_draining: bool = False
+    jsonl: str = ""
+    """Its JSON-lines door as its operator wrote it, for whoever lists blocks; empty if it has none."""
 
 
 class ClusterSettings(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

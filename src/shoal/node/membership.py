@@ -105,6 +105,7 @@ class Membership:
                 is_volatile=self._store.is_volatile,
                 seen_incarnation=seen.seen_incarnation,
                 seen_commit=seen.seen_commit,
+                jsonl=self._settings.jsonl,
             ),
         )
         await self._identity.rename(reply.name)

@@ -18,6 +18,8 @@ class NodeSettings:
     zone: str = ""
     machine: str = ""
     device: str = ""
+    jsonl: str = ""
+    """Its JSON-lines door as the operator wrote it, told to the cluster; empty if there is none."""
     control_deadline_ns: int = 5 * SECOND
     forward_deadline_ns: int = 30 * SECOND
     """From the last byte of a forward to its receipt."""

@@ -50,10 +50,11 @@ async def ended(node: Member) -> BaseException | None:
 
 def test_a_node_registers_with_what_it_is_and_keeps_the_name_it_was_given() -> None:
     async def main(lab: NodeLab) -> None:
-        a = await lab.add("a", zone="z", machine="m", device="d")
+        a = await lab.add("a", zone="z", machine="m", device="d", jsonl=":9001")
         (told,) = lab.coordinator.registrations
         assert (told.node_id, told.name, told.address) == (a.id, "a", a.address)
         assert (told.zone, told.machine, told.device, told.is_volatile) == ("z", "m", "d", True)
+        assert told.jsonl == ":9001"
         assert a.identity.current.name == "a"
         assert (a.identity.current.seen_incarnation, a.identity.current.seen_commit) == (1, 1)
         assert [node.node_id for node in a.node.membership.map.nodes] == [a.id]

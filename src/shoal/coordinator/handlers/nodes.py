@@ -97,7 +97,7 @@ def _check_self(node: str, caller: NodeCaller) -> None:
 
 
 def _check_description(message: RegisterNode) -> None:
-    texts = (message.name, message.address, message.zone, message.machine, message.device)
+    texts = (message.name, message.address, message.zone, message.machine, message.device, message.jsonl)
     if any(len(text) > _TEXT_CHARS_MAX or not text.isprintable() for text in texts):
         raise InvalidArgument(f"what a node says of itself is printable text of at most {_TEXT_CHARS_MAX} characters")
     if not message.address:

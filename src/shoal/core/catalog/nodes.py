@@ -61,6 +61,7 @@ def _record(message: RegisterNode, known: NodeRecord | None, *, name: str) -> No
         can_write=True,
         is_failed=False,
         is_volatile=message.is_volatile,
+        jsonl=message.jsonl,
     )
     if known is None:
         return record

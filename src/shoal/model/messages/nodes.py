@@ -23,6 +23,8 @@ class RegisterNode(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     seen_incarnation: int
     seen_commit: int
     """The highest of the catalog that this node ever saw: a catalog older than that is a restored backup."""
+    jsonl: str = ""
+    """Its JSON-lines door as its operator wrote it; empty if it has none."""
 
 
 class NodeRegistered(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

@@ -51,6 +51,8 @@ def test_a_new_address_is_a_new_version_of_the_map() -> None:
     version = read_map(bench.rows).version
     assert bench.register("a", address=Address("10.0.0.1:1")).address == "10.0.0.1:1"
     assert read_map(bench.rows).version == version + 1
+    assert bench.register("a", address=Address("10.0.0.1:1"), jsonl=":9001").jsonl == ":9001"
+    assert read_map(bench.rows).version == version + 2
 
 
 def test_coming_back_makes_a_node_up_and_keeps_what_only_others_may_say() -> None:

@@ -115,3 +115,10 @@ def test_rows_are_stored_as_they_were_in_layout_1() -> None:
     assert lines == golden
     for (kind, record), line in zip(SAMPLES, golden, strict=True):
         assert kind.load(bytes.fromhex(line.split()[1])) == record
+
+
+def test_a_row_of_a_node_from_before_doors_is_read() -> None:
+    before = (
+        "9dd9203031323334353637383961626364656630313233343536373839616263646566a16ea3683a31a17aa16da164050601c3c2c3c2"
+    )
+    assert rows.NODE.load(bytes.fromhex(before)).jsonl == ""

@@ -5,10 +5,12 @@ from shoal.base.ids import NodeId, ReplicaId, WallNs, session_of
 from shoal.base.units import MILLISECOND
 from shoal.formats.grant import Grant, GrantKind
 
+EXPIRED = "the grant has expired; look up again or renew the session"
+
 
 def _check_time(grant: Grant, wall: WallNs) -> None:
     if wall > grant.expires_ms * MILLISECOND:
-        raise AccessDenied("the grant has expired; look up again or renew the session")
+        raise AccessDenied(EXPIRED)
 
 
 def check_put(grant: Grant, replica: ReplicaId, *, wall: WallNs) -> None:

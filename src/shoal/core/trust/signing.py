@@ -23,6 +23,7 @@ DOOR_KEY_PREFIX = "door/"
 """A key id of `door/<name>` is a door's: derived from the cluster's secret, so that nothing has to be kept for it."""
 MISMATCH = "the signature does not match: wrong secret, a revoked key, or a key of another cluster"
 """Told of every signature that does not hold, so that nobody learns which keys there are."""
+CLOCK_IS_OFF = "the request's time is more than 5 minutes off; set this machine's clock"
 
 _KEY_ID = re.compile(r"[A-Za-z0-9/_-]{1,64}")
 _HEADER = re.compile(
@@ -94,7 +95,7 @@ def verify(head: SignedHead, secret: bytes, *, method: str, target: str, body: b
     if not hmac.compare_digest(expected, head.mac):
         raise AccessDenied(MISMATCH)
     if abs(wall - head.time_ms * MILLISECOND) > SKEW_MAX_NS:
-        raise AccessDenied("the request's time is more than 5 minutes off; set this machine's clock")
+        raise AccessDenied(CLOCK_IS_OFF)
 
 
 def reply_mac(secret: bytes, *, nonce: str, status: int, body: bytes) -> str:

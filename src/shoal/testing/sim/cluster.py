@@ -45,6 +45,11 @@ CLUSTER_ID = "simulated"
 _NODE_PORT = 9201
 
 
+def node_names(count: int) -> list[str]:
+    """The hosts of that many nodes."""
+    return [f"node-{number}" for number in range(1, count + 1)]
+
+
 class OpenEngine(Protocol):
     """Opens the catalog's engine on a host's disk."""
 
@@ -101,7 +106,7 @@ class SimCluster:
     @property
     def node_names(self) -> list[str]:
         """The hosts of nodes."""
-        return [f"node-{number}" for number in range(1, self.shape.nodes + 1)]
+        return node_names(self.shape.nodes)
 
     @property
     def server_names(self) -> list[str]:

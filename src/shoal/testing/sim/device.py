@@ -12,7 +12,7 @@ from typing import Self
 
 from shoal.base.errors import DiskFailed, StorageFull, check
 from shoal.base.units import SECOND
-from shoal.testing.sim.faults import Chooser, FaultPlan
+from shoal.testing.sim.faults import Chooser, FaultPlan, PlannedFault
 from shoal.testing.sim.operation import DiskOperation, FaultKind, OperationKind
 from shoal.testing.sim.platter import Platter
 from shoal.testing.sim.survival import Survival
@@ -55,6 +55,8 @@ class SimDevice:
         self.locks: dict[str, int] = {}
         """The generation in which each was taken; those of earlier ones are void."""
         self.faults = FaultPlan()
+        self.refused_count = 0
+        """Changes that did not fit into `capacity_bytes`."""
         self._rng = rng
         self._record = record
         self.platter = Platter()
@@ -78,6 +80,12 @@ class SimDevice:
         """Kill the process: handles and locks are gone; the page cache stays, ghosts of failed syncs included."""
         self._restart()
 
+    def end_process(self) -> None:
+        """Whoever used me is gone, and must not be told so in the middle of its remains: handles are dead, and I am
+        off until `power_cycle` or `process_crash`."""
+        self.generation += 1
+        self.is_off = True
+
     def image(self, operations: int, survival: Survival, *, seed: int = 0) -> Self:
         """The disk after a power cut behind that many operations of the journal, as a fresh one; I stay as I am.
 
@@ -96,10 +104,12 @@ class SimDevice:
         fresh._start_record()
         return fresh
 
-    def fail(self, kind: FaultKind, at: int | Chooser = 0, *, path: str | None = None, times: int | None = 1) -> None:
+    def fail(
+        self, kind: FaultKind, at: int | Chooser = 0, *, path: str | None = None, times: int | None = 1
+    ) -> PlannedFault:
         """Let calls go wrong: `times` of them (None: without end), from the `at`-th fitting one from now (0 is the
         next) or whichever `at` chooses; of `path` only, if it is given."""
-        self.faults.add(kind, at, path=path, times=times)
+        return self.faults.add(kind, at, path=path, times=times)
 
     def flip_bit(self, path: str, offset: int, bit: int) -> None:
         """Rot: one bit of the file turns over on the medium, and in the cache so that it shows at once."""
@@ -163,7 +173,10 @@ class SimDevice:
     def _fault_of_growth(self, growth: int) -> FaultKind | None:
         if self.capacity_bytes is None or growth <= 0:
             return None
-        return FaultKind.NO_SPACE if growth > self.capacity_bytes - self.platter.used_bytes() else None
+        if growth <= self.capacity_bytes - self.platter.used_bytes():
+            return None
+        self.refused_count += 1
+        return FaultKind.NO_SPACE
 
 
 def _raise_fault(operation: DiskOperation) -> None:

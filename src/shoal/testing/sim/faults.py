@@ -8,8 +8,10 @@ from shoal.testing.sim.operation import FAULT_REACH, DiskOperation, FaultKind
 Chooser = Callable[[DiskOperation], bool]
 
 
-@dataclass(slots=True)
-class _Plan:
+@dataclass(slots=True, eq=False)
+class PlannedFault:
+    """One entry of a plan; give it to `FaultPlan.forget`."""
+
     kind: FaultKind
     at: int | Chooser
     path: str | None
@@ -17,6 +19,7 @@ class _Plan:
     seen: int = 0
 
     def fires(self, operation: DiskOperation) -> bool:
+        """Whether `operation` meets it; counted if it fits."""
         if operation.kind not in FAULT_REACH[self.kind] or self.path not in (None, operation.path):
             return False
         if self.left == 0:
@@ -32,12 +35,18 @@ class FaultPlan:
     """I say which fault a call meets, and count the faults that fired."""
 
     def __init__(self) -> None:
-        self._plans: list[_Plan] = []
+        self._plans: list[PlannedFault] = []
         self.fired: dict[FaultKind, int] = {}
 
-    def add(self, kind: FaultKind, at: int | Chooser, *, path: str | None, times: int | None) -> None:
+    def add(self, kind: FaultKind, at: int | Chooser, *, path: str | None, times: int | None) -> PlannedFault:
         """From the `at`-th fitting call from now (0 is the next), `times` calls meet the fault; None: all of them."""
-        self._plans.append(_Plan(kind, at, path, times))
+        planned = PlannedFault(kind, at, path, times)
+        self._plans.append(planned)
+        return planned
+
+    def forget(self, planned: PlannedFault) -> None:
+        """What has not fired of it never will."""
+        self._plans = [plan for plan in self._plans if plan is not planned]
 
     def clear(self) -> None:
         """No more faults."""

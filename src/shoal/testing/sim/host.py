@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Protocol
 
 from shoal.base.env import Env
-from shoal.base.errors import DiskFailed, check
+from shoal.base.errors import DiskFailed, StorageFull, check
 from shoal.base.units import SECOND
 from shoal.ports.log import Log
 from shoal.testing.sim.device import PowerCut
@@ -33,7 +33,22 @@ class Life:
 
 
 Program = Callable[[Life], Coroutine[Any, Any, None]]
-"""What a host runs. DiskFailed ends it as it ends a real process; any other exception fails the seed."""
+"""What a host runs. DiskFailed and StorageFull end it as they end a real process, and so does what the host excuses;
+any other exception fails the seed."""
+
+Excuse = Callable[[BaseException], str | None]
+"""Under which name a program may end with this exception; None: it may not."""
+
+
+def excuse_disk(failure: BaseException) -> str | None:
+    """The disk refused something: the process ends, and whoever watches over processes starts it again."""
+    match failure:
+        case DiskFailed():
+            return "stopped by its disk"
+        case StorageFull():
+            return "stopped by its full disk"
+        case _:
+            return None
 
 
 class Surroundings(Protocol):
@@ -62,6 +77,9 @@ class Host:
         """How far the wall clock is ahead of virtual time; changing it makes it jump."""
         self.drift_ppm = 0
         """How fast its clock gains on true time."""
+        self.excuse: Excuse = excuse_disk
+        self.revive_after_ns: Callable[[], int] | None = None
+        """How long after an excused end somebody starts the program again; None: nobody does."""
         self._world = world
         self._program: Program | None = None
         self._life: Life | None = None
@@ -104,16 +122,24 @@ class Host:
     def _ended(self, task: asyncio.Task[None]) -> None:
         """The program is over by itself: so is its process."""
         failure = None if task.cancelled() else task.exception()
+        rest_ns = self._rest_ns
         if failure is None:
             self._world.count("stopped by itself")
-        elif _is_disk_failure(failure):
-            self._world.count("stopped by its disk")
+        elif (reason := self._excused(failure)) is not None:
+            self._world.count(reason)
+            rest_ns = self.revive_after_ns() if self.revive_after_ns is not None else None
         else:
             self._world.loop.fail(failure, f"the program of {self.name} failed")
-        rest_ns = self._rest_ns
         self._end(power_loss=False, is_silent=False)
-        if rest_ns is not None and failure is None:
+        if rest_ns is not None:
             self.restart_after(rest_ns)
+
+    def _excused(self, failure: BaseException) -> str | None:
+        """The reason, if every part of it has the same."""
+        if not isinstance(failure, BaseExceptionGroup):
+            return self.excuse(failure)
+        reasons = [self._excused(each) for each in failure.exceptions]
+        return reasons[0] if all(reasons) else None
 
     def stop(self, *, rest_ns: int) -> None:
         """Ask the program to end by itself, and start it again `rest_ns` after it did. A crash before forgets it."""
@@ -132,7 +158,7 @@ class Host:
         life = self.life
         self._world.loop.crash(life.process)
         self._world.network.crash(self.name, is_silent=is_silent)
-        self.disk.is_off = True
+        self.disk.end_process()
         self._lost_power = power_loss
         self._life = None
         self._planned = None
@@ -184,9 +210,3 @@ class Host:
         network are gone already. Raises: PowerCut."""
         self.crash(power_loss=power_loss)
         raise PowerCut("the host crashes here")
-
-
-def _is_disk_failure(failure: BaseException) -> bool:
-    if isinstance(failure, BaseExceptionGroup):
-        return all(_is_disk_failure(each) for each in failure.exceptions)
-    return isinstance(failure, DiskFailed)

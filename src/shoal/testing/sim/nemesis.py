@@ -1,22 +1,38 @@
-"""The nemesis: makes hosts and routes fail, one thing after the other, and mends everything when asked."""
+"""The nemesis: makes hosts, routes and disks fail, one thing after the other, and mends everything when asked."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from random import Random
 
-from shoal.base.units import MINUTE, SECOND
-from shoal.testing.sim.host import Host
+from shoal.base.errors import AccessDenied
+from shoal.base.units import HOUR, MINUTE, SECOND
+from shoal.core.trust.grants import EXPIRED
+from shoal.core.trust.signing import CLOCK_IS_OFF
+from shoal.testing.sim.disk_harm import DISK_HARMS, DiskHarm, Sick
+from shoal.testing.sim.host import Host, excuse_disk
 from shoal.testing.sim.network import Partition
 from shoal.testing.sim.process import context_of
 from shoal.testing.sim.world import EPOCH_NS, World
 
+HOST_HARMS = ("crash", "crash_at_disk", "stop", "pause", "step_wall", "lose_wall")
+ROUTE_HARMS = ("partition", "clog", "slow")
+HARMS = (*HOST_HARMS, *ROUTE_HARMS, *DISK_HARMS)
+"""All that I can do."""
+
 _PARTITIONS_MAX = 2
+_LOST_WALLS = (10 * MINUTE, -10 * MINUTE, -56 * 365 * 24 * HOUR, 80 * 365 * 24 * HOUR)
+"""How far off a clock is that was set wrong: by minutes, to the year 1970, to 2106."""
 
 
 @dataclass(frozen=True, slots=True)
 class NemesisSettings:
-    """How often, how long, how many. Mean durations in ns."""
+    """What, how often, how long, how many. Mean durations in ns."""
+
+    harms: tuple[str, ...] = tuple(each for each in HARMS if each not in (*DISK_HARMS, "lose_wall"))
+    """Which of HARMS."""
+    sick: Sick = field(default_factory=lambda: Sick((), None))
+    """Whose disks."""
 
     calm_mean_ns: int = 2 * SECOND
     """Between two blows."""
@@ -33,7 +49,7 @@ class NemesisSettings:
 class Nemesis:
     """I harm `hosts` of a world. `strikes` goes on until it is cancelled; `mend` undoes what I did.
 
-    Each seed leaves out some kinds of harm, because what is left out lets other bugs show.
+    What a disk has lost is not undone, and wall clocks stay off by as much as `wall_error_max_ns`.
     """
 
     def __init__(self, world: World, hosts: Sequence[str], settings: NemesisSettings | None = None) -> None:
@@ -43,35 +59,36 @@ class Nemesis:
         self._rng: Random = world.rng("nemesis")
         self._partitions: dict[Partition, None] = {}
         self._clogs: dict[tuple[str, str], None] = {}
-        kinds = (
-            self.crash,
-            self.crash_at_disk,
-            self.stop,
-            self.pause,
-            self.partition,
-            self.clog,
-            self.slow,
-            self.step_wall,
-        )
-        self._kinds: list[Callable[[], None]] = [kind for kind in kinds if self._rng.random() < 0.6] or [self.crash]
+        self._lost_walls: dict[str, None] = {}
+        self._disks = DiskHarm(world, self._settings.sick, self._rng, draw_harm_ns=self._draw_harm_ns)
 
     async def strikes(self) -> None:
         """One blow after the other, for ever."""
-        while True:
+        for host in self._hosts():
+            host.revive_after_ns, host.excuse = self._draw_harm_ns, _excuse
+        while self._settings.harms:
             await asyncio.sleep(self._draw_ns(self._settings.calm_mean_ns) / SECOND)
-            self._rng.choice(self._kinds)()
+            harm = self._rng.choice(self._settings.harms)
+            if harm in DISK_HARMS:
+                self._disks.strike(harm)
+            else:
+                getattr(self, harm)()
 
-    def mend(self) -> None:
-        """Bring every host up, open every route, plan no more crashes. Pauses end by themselves."""
+    def mend(self, *, but: Collection[str] = ()) -> None:
+        """Bring every host up, open every route, set clocks right, plan no more crashes and failing disks. Pauses end
+        by themselves. Hosts that are down are left so if `but` names them."""
         for partition in list(self._partitions):
             self._heal(partition)
         for route in list(self._clogs):
             self._unclog(route)
+        self._disks.mend()
+        for name in list(self._lost_walls):
+            self._set_wall_right(name)
         for host in self._hosts():
             self._world.network.slow(host.name, 1)
             if host.is_crash_planned and host.is_running:
                 host.crash(power_loss=False)
-            if not host.is_running:
+            if not host.is_running and host.name not in but:
                 host.restart()
 
     # Kinds of harm.
@@ -133,7 +150,20 @@ class Nemesis:
         self._world.count("wall step")
         self._world.host(self._rng.choice(self._names)).wall_ahead_ns = EPOCH_NS + self._rng.randint(-most_ns, most_ns)
 
+    def lose_wall(self) -> None:
+        """The wall clock of a host is set wrong, farther than anything signed may be off; it is noticed."""
+        name = self._rng.choice(self._names)
+        self._world.count("wall lost")
+        self._world.host(name).wall_ahead_ns = EPOCH_NS + self._rng.choice(_LOST_WALLS)
+        self._lost_walls[name] = None
+        self._later(lambda: self._set_wall_right(name))
+
     # What they are made of.
+
+    def _set_wall_right(self, name: str) -> None:
+        if name in self._lost_walls:
+            del self._lost_walls[name]
+            self._world.host(name).wall_ahead_ns = EPOCH_NS
 
     def _hosts(self) -> list[Host]:
         return [self._world.host(name) for name in self._names]
@@ -168,3 +198,12 @@ class Nemesis:
         if route in self._clogs:
             del self._clogs[route]
             self._world.network.unclog(*route)
+
+
+def is_about_clocks(failure: BaseException) -> bool:
+    """Whether somebody was refused because a clock is too far off; wrong ones alone make a grant expire so soon."""
+    return isinstance(failure, AccessDenied) and failure.sentence in (CLOCK_IS_OFF, EXPIRED)
+
+
+def _excuse(failure: BaseException) -> str | None:
+    return "stopped by its clock" if is_about_clocks(failure) else excuse_disk(failure)

@@ -50,10 +50,11 @@ class ReadBack:
         await asyncio.Event().wait()
 
 
-async def check_replicas(cluster: SimCluster) -> int:
+async def check_replicas(cluster: SimCluster, *, weak: str | None = None) -> int:
     """Look at the nodes' volumes: how many chunks are live, each with its confirmed replicas, whole, on W nodes.
 
-    Raises: ReplicaLost.
+    Replicas on the node `weak` may be lost or damaged, because its disk was; what it reports as damaged is not
+    confirmed any more. Raises: ReplicaLost.
     """
     shape = cluster.shape
     copies = shape.cluster.copies or min(COPIES_AUTO_MAX, shape.nodes)
@@ -64,10 +65,12 @@ async def check_replicas(cluster: SimCluster) -> int:
     for chunk, row in live:
         confirmed = [each for each in row.placements if each.state is PlacementState.CONFIRMED]
         for placement in confirmed:
+            if cluster.identities[placement.node] == weak:
+                continue
             await _check_replica(
                 cluster, row, ReplicaId(chunk, placement.shard, placement.placement), node=placement.node
             )
-        if len({each.node for each in confirmed}) < quorum:
+        if len({each.node for each in confirmed}) < quorum - (weak is not None):
             raise ReplicaLost(f"chunk {chunk.hex()} has {len(confirmed)} confirmed replicas, and needs {quorum}")
     return len(live)
 

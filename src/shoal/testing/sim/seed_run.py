@@ -1,4 +1,9 @@
-"""One seed from its first step to its verdict: a storm over a working cluster, calm, and a look at what is left."""
+"""One seed from its first step to its verdict.
+
+First safety: a storm over a working cluster. Then liveness: the storm is over, but a node that the others can do
+without stays dead, and all that clients have begun must end, and new work be done. Last a power cut and a look at what
+is left.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -8,9 +13,11 @@ from random import Random
 from shoal.base.units import MINUTE, SECOND
 from shoal.testing.sim.chronicle import Chronicle
 from shoal.testing.sim.cluster import Hands, SimCluster
+from shoal.testing.sim.disk_harm import MEDIUM_HARMS, ROT
 from shoal.testing.sim.failure import SimulationFailed
 from shoal.testing.sim.nemesis import Nemesis
 from shoal.testing.sim.network_faults import NetworkFaults
+from shoal.testing.sim.prober import Prober
 from shoal.testing.sim.process import context_of
 from shoal.testing.sim.read_back import ReadBack, check_replicas
 from shoal.testing.sim.swarm import SwarmOptions, draw_options
@@ -24,6 +31,7 @@ CALM_MAX_NS = 10 * MINUTE
 _LOOK_S = 0.1
 _RESTART_S = 1.0
 _AUDITOR = "auditor"
+_PROBER = "prober"
 
 
 class Stuck(SimulationFailed):
@@ -96,7 +104,7 @@ class SeedRun:
         for name in self.workload.client_names:
             self.world.host(name).start(self.workload.program)
         await self._storm()
-        await self._until(lambda: self.workload.is_over, "the work of the clients")
+        await self._go_on_without_rest()
         await self._restart_all()
         await self._audit()
 
@@ -111,7 +119,17 @@ class SeedRun:
         strikes.cancel()
         self.world.settings = replace(self.world.settings, crashpoint=0.0)
         self.world.network.faults = NetworkFaults()
-        nemesis.mend()
+        nemesis.mend(but=self.options.rest)
+
+    async def _go_on_without_rest(self) -> None:
+        for name in self.options.rest:
+            host = self.world.host(name)
+            if host.is_running:
+                host.crash(power_loss=True)
+        await self._until(lambda: self.workload.is_over, "the work of the clients")
+        prober = Prober(self.cluster, self.chronicle, self.world.rng("probe"))
+        self.world.host(_PROBER).start(prober.program)
+        await self._until(lambda: prober.is_done, "work without the nodes that are dead")
 
     async def _watch(self, is_reached: Callable[[], bool]) -> None:
         """Let the storm go on until then, or for long enough."""
@@ -141,7 +159,12 @@ class SeedRun:
         read_back = ReadBack(self.cluster, self.chronicle, self.world.rng("read back"))
         self.world.host(_AUDITOR).start(read_back.program)
         await self._until(lambda: read_back.is_done, "reading everything back")
-        self._chunks = await check_replicas(self.cluster)
+        self._chunks = await check_replicas(self.cluster, weak=self._weak())
+
+    def _weak(self) -> str | None:
+        """The node that may have lost replicas."""
+        harms, sick = self.options.nemesis.harms, self.options.nemesis.sick
+        return sick.weak if any(harm in (*MEDIUM_HARMS, ROT) for harm in harms) else None
 
     async def _until(self, is_reached: Callable[[], bool], what: str) -> None:
         """Raises: Stuck."""

@@ -1,9 +1,11 @@
 """The options of one seed: size of the cluster, sizes of everything in it, what goes wrong, what clients do.
 
 Each seed leaves something out: a kind of fault or of operation that is off lets other bugs show (Groce et al., "Swarm
-Testing", 2012). Sizes are tiny, so that segments fill, logs fold and manifests page within a few seconds.
+Testing", 2012). Sizes are tiny, so that segments fill, logs fold and manifests page within a few seconds. A profile
+says what seeds draw from; all of them run the product's store and SQLite on simulated disks.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -13,8 +15,9 @@ from shoal.core.placement.selector import SELECTOR_NAMES
 from shoal.model.cluster import ClusterSettings
 from shoal.node.settings import NodeSettings
 from shoal.store.settings import StoreSettings
-from shoal.testing.sim.cluster import COORDINATOR_ADDRESS, ClusterShape
-from shoal.testing.sim.nemesis import NemesisSettings
+from shoal.testing.sim.cluster import COORDINATOR, COORDINATOR_ADDRESS, ClusterShape, node_names
+from shoal.testing.sim.disk_harm import DISK_HARMS, MEDIUM_HARMS, ROT, Sick
+from shoal.testing.sim.nemesis import HARMS, HOST_HARMS, ROUTE_HARMS, NemesisSettings
 from shoal.testing.sim.network_faults import draw_network_faults
 from shoal.testing.sim.worker import MIX, WorkSettings
 from shoal.testing.sim.workload import WorkloadSettings
@@ -31,27 +34,78 @@ class SwarmOptions:
     workload: WorkloadSettings
     blackout_at: int
     """Acknowledged writes before the whole cluster loses its power in the middle of everything."""
+    rest: tuple[str, ...]
+    """Nodes that stay dead when the others must go on without them."""
 
 
-def draw_options(rng: Random) -> SwarmOptions:
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What seeds draw from."""
+
+    summary: str
+    harms: tuple[str, ...] = HARMS
+    severities: tuple[float, ...] = (0, 0.5, 2, 5)
+    """Of what goes wrong on the network by itself."""
+    crashpoints: tuple[float, ...] = (0, 0, 0.002, 0.01)
+    operations: tuple[int, int] = (100, 140)
+    calm_s: tuple[int, ...] = (1, 2, 5)
+    """Between two blows."""
+
+
+PROFILES: Mapping[str, Profile] = {
+    "swarm": Profile("everything"),
+    "disks": Profile(
+        "disks that fail, fill up, rot and lie, and crashes",
+        harms=("crash", "crash_at_disk", "stop", *DISK_HARMS),
+        severities=(0,),
+    ),
+    "network": Profile(
+        "lost, late and doubled messages, partitions, pauses, clocks", harms=(*HOST_HARMS, *ROUTE_HARMS)
+    ),
+    "long": Profile("everything, ten times as long", operations=(1000, 1400), calm_s=(5, 10, 20)),
+}
+"""By name; `swarm` is what is meant if none is named."""
+SWARM = PROFILES["swarm"]
+
+
+def draw_options(rng: Random, profile: Profile = SWARM) -> SwarmOptions:
     """The options that `rng` stands for."""
     chunk_bytes = rng.choice((512, 2 * KIB, 4 * KIB, 16 * KIB, 96 * KIB))
+    shape = _draw_shape(rng, chunk_bytes)
+    nemesis = _draw_nemesis(rng, profile, nodes=node_names(shape.nodes))
     return SwarmOptions(
-        shape=_draw_shape(rng, chunk_bytes),
+        shape=shape,
         world=WorldSettings(
-            faults=draw_network_faults(rng, severity=rng.choice((0, 0.5, 2, 5))),
-            crashpoint=rng.choice((0, 0, 0.002, 0.01)),
+            faults=draw_network_faults(rng, severity=rng.choice(profile.severities)),
+            crashpoint=rng.choice(profile.crashpoints),
             downtime_mean_ns=3 * SECOND,
-            limit_ns=HOUR,
+            limit_ns=3 * HOUR,
         ),
-        nemesis=NemesisSettings(
-            calm_mean_ns=rng.choice((1, 2, 5)) * SECOND,
-            harm_mean_ns=rng.choice((1, 3, 8)) * SECOND,
-            wall_error_max_ns=100 * SECOND,
-        ),
-        workload=_draw_workload(rng, chunk_bytes),
+        nemesis=nemesis,
+        workload=_draw_workload(rng, chunk_bytes, operations=rng.randint(*profile.operations)),
         blackout_at=rng.randint(5, 25),
+        rest=_draw_rest(rng, nemesis.sick.weak, nodes=node_names(shape.nodes)),
     )
+
+
+def _draw_nemesis(rng: Random, profile: Profile, *, nodes: list[str]) -> NemesisSettings:
+    """A weak disk in half of the seeds: two copies are acknowledged at least, so one may be lost."""
+    weak = rng.choice(nodes) if rng.random() < 0.5 else None
+    harms = [harm for harm in profile.harms if rng.random() < 0.5 and (weak or harm not in (*MEDIUM_HARMS, ROT))]
+    return NemesisSettings(
+        harms=tuple(harms) or ("crash",),
+        sick=Sick((COORDINATOR, *nodes), weak),
+        calm_mean_ns=rng.choice(profile.calm_s) * SECOND,
+        harm_mean_ns=rng.choice((1, 3, 8)) * SECOND,
+        wall_error_max_ns=100 * SECOND,
+    )
+
+
+def _draw_rest(rng: Random, weak: str | None, *, nodes: list[str]) -> tuple[str, ...]:
+    """One node at most: the others hold a copy of everything, unless a weak one among them has lost it."""
+    if rng.random() < 0.3:
+        return ()
+    return (weak or rng.choice(nodes),)
 
 
 def _draw_shape(rng: Random, chunk_bytes: int) -> ClusterShape:
@@ -109,12 +163,12 @@ def _draw_store(rng: Random, chunk_bytes: int) -> StoreSettings:
     return replace(settings, queue_bytes_max=settings.batch_bytes_max * rng.choice((1, 4)))
 
 
-def _draw_workload(rng: Random, chunk_bytes: int) -> WorkloadSettings:
+def _draw_workload(rng: Random, chunk_bytes: int, *, operations: int) -> WorkloadSettings:
     mix = {name: weight for name, weight in MIX.items() if name == "put" or rng.random() < 0.8}
     return WorkloadSettings(
         clients=rng.randint(2, 3),
         workers=rng.randint(1, 2),
-        operations=rng.randint(100, 140),
+        operations=operations,
         work=WorkSettings(
             registers=rng.randint(3, 8),
             think_mean_ns=rng.choice((50, 300, 1000)) * MILLISECOND,

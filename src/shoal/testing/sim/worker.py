@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from shoal.base.errors import PreconditionFailed, TransientError
+from shoal.base.errors import AccessDenied, PreconditionFailed, TransientError
 from shoal.base.ids import VersionId
 from shoal.base.units import KIB, SECOND
 from shoal.client.client import Client
@@ -18,6 +18,7 @@ from shoal.model.cluster import INLINE_CHUNKS_MAX
 from shoal.model.messages.objects import Precondition
 from shoal.testing.sim.chronicle import TAG, Chronicle
 from shoal.testing.sim.linearizability import CompareAndSet, Write
+from shoal.testing.sim.nemesis import is_about_clocks
 from shoal.testing.sim.reader import BUCKET, REGISTERS, Reader
 from shoal.testing.sim.trespasser import FORBIDDEN, Trespasser
 from shoal.wiring.transfers import BytesSource
@@ -99,6 +100,10 @@ class Worker:
                 outcome = await operation()
         except TransientError as exc:
             outcome = type(exc).__name__
+        except AccessDenied as exc:
+            if not is_about_clocks(exc):
+                raise
+            outcome = "clock is off"
         except TimeoutError:
             outcome = "given up"
         self._chronicle.ended(name, outcome)

@@ -122,6 +122,8 @@ class World:
         total = self.counts + self.network.fired
         for host in self.hosts.values():
             total.update({f"disk {kind.value}": count for kind, count in host.disk.faults.fired.items()})
+            if host.disk.refused_count:
+                total["disk full"] += host.disk.refused_count
         return dict(sorted(total.items()))
 
     # What hosts ask (`Surroundings`).

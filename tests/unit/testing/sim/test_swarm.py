@@ -2,8 +2,10 @@
 
 from random import Random
 
+from shoal.testing.sim.disk_harm import MEDIUM_HARMS, ROT
+from shoal.testing.sim.nemesis import HARMS
 from shoal.testing.sim.network_faults import NetworkFaults
-from shoal.testing.sim.swarm import draw_options
+from shoal.testing.sim.swarm import PROFILES, draw_options
 from shoal.testing.sim.worker import MIX
 
 OPTIONS = [draw_options(Random(seed)) for seed in range(100)]
@@ -39,3 +41,25 @@ def test_replicas_lie_in_segments_in_some_seeds_and_in_files_in_others() -> None
     assert any(most == 0 for most in small)
     assert any(0 < most < size for most, size in pairs)
     assert any(most >= size for most, size in pairs)
+
+
+def test_every_kind_of_harm_is_left_out_by_about_half_of_the_seeds() -> None:
+    for harm in HARMS:
+        off = sum(harm not in options.nemesis.harms for options in OPTIONS)
+        assert 30 < off < (95 if harm in (*MEDIUM_HARMS, ROT) else 70)
+
+
+def test_what_takes_away_what_was_acknowledged_needs_a_weak_node_and_that_is_the_one_that_stays_dead() -> None:
+    for options in OPTIONS:
+        weak = options.nemesis.sick.weak
+        assert weak or not {*options.nemesis.harms} & {*MEDIUM_HARMS, ROT}
+        assert len(options.rest) <= 1
+        assert weak is None or options.rest in ((), (weak,))
+
+
+def test_a_profile_draws_from_what_it_has() -> None:
+    for profile in PROFILES.values():
+        options = [draw_options(Random(seed), profile) for seed in range(20)]
+        assert {harm for each in options for harm in each.nemesis.harms} <= {*profile.harms, "crash"}
+        least, most = profile.operations
+        assert all(least <= each.workload.operations <= most for each in options)

@@ -24,7 +24,7 @@ from shoal.core.trust.signing import Credential
 from shoal.formats import wire
 from shoal.model.access_keys import Scope
 from shoal.model.cluster import NodeRecord
-from shoal.model.messages import buckets, copies, nodes, objects, sessions, status
+from shoal.model.messages import buckets, copies, files, nodes, objects, sessions, status
 from shoal.model.messages.keys import CreateKey, ListKeys, RevokeKey
 from support.insider import Insider, fresh_chunk, node_credential
 from support.processes import LocalProcesses
@@ -154,6 +154,9 @@ def _copy_samples(session: SessionId, victim: objects.Name) -> dict[str, object]
     return {
         routes.COPY.target: copy,
         routes.UNDELETE.target: copies.Undelete(session=session, sequence=4, bucket="default", key="sentinel"),
+        routes.FIND_FILE.target: files.FindFile("filestore", "5e0f7c1a-0000-4000-8000-000000000001"),
+        routes.LIST_FILES.target: files.ListFiles(bucket="filestore"),
+        routes.PURGE.target: files.Purge(session=session, sequence=7, bucket="default", key="sentinel"),
         routes.CREATE_BUCKET.target: buckets.CreateBucket(session=session, sequence=5, bucket="intruder"),
         routes.DELETE_BUCKET.target: buckets.DeleteBucket(session=session, sequence=6, bucket="sentinel"),
         routes.LIST_BUCKETS.target: buckets.ListBuckets(),

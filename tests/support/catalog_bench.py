@@ -6,7 +6,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from shoal.base.digests import crc64, sha256
-from shoal.base.ids import ChunkId, NodeId, SessionId, VersionId, WallNs, mint_chunk_id
+from shoal.base.ids import ChunkId, NodeId, SessionId, VersionId, WallNs, file_id_text, mint_chunk_id
 from shoal.core.catalog import rows
 from shoal.core.catalog.bucket_creation import check_creation, create_bucket
 from shoal.core.catalog.bucket_deletion import check_deletion, delete_bucket
@@ -45,6 +45,11 @@ ALICE = "alice"
 CHUNK_BYTES = 4
 SECRET = bytes(range(32))
 KEYS = ClusterKeys(SECRET)
+
+
+def uuid_of(what: str, number: int) -> str:
+    """A UUID for each number of what it is the id of."""
+    return file_id_text(what.encode().ljust(8, b"-")[:8] + number.to_bytes(8, "big"))
 
 
 def registration(name: str, **changes: object) -> RegisterNode:
@@ -103,7 +108,7 @@ def make_commit(key: str, uploads: Sequence[ChunkUpload], *, sequence: int, **ch
         root=manifest_root(refs_of(uploads)),
         chunks=tuple(uploads),
         chunk_count=len(uploads),
-        placement_key=f"placement-of-{sequence}",
+        placement_key=uuid_of("placement", sequence),
     )
     return replace(commit, **changes)
 
@@ -148,7 +153,7 @@ class CatalogBench:
 
     def rules(self, *, copies: int = 3) -> WriteRules:
         """What writes are held against."""
-        return WriteRules(KEYS, self.members, self.settings, copies)
+        return WriteRules(KEYS, self.members, self.settings, copies, len(self.members))
 
     def session(self, key_id: str = ALICE) -> SessionId:
         """A new session."""
@@ -234,7 +239,7 @@ class CatalogBench:
             source=source,
             bucket=target.bucket,
             key=target.key,
-            file_id=f"file-of-{number}",
+            file_id=uuid_of("file", number),
         )
         request = replace(request, **changes)
         check_copy(request)

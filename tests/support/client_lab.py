@@ -34,7 +34,7 @@ from shoal.formats.seal import SEAL_BYTES, open_seal
 from shoal.model.access_keys import Scope
 from shoal.model.catalog import Bucket, ChunkRef, Version, VersionKind
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapDelta
-from shoal.model.messages import buckets, copies, keys, objects, sessions, status
+from shoal.model.messages import buckets, copies, files, keys, objects, sessions, status
 from shoal.model.messages.replicas import PutReply, Receipt, VerifyReply
 from shoal.ports.administration import NewKey
 from shoal.ports.chunk_store import FileSpan
@@ -423,6 +423,41 @@ class FakeCatalog:
         """See `Catalog`."""
         await self._take(message)
         return buckets.UsagePart(buckets.Usage(objects=len(self.versions_of)), None, self.commit_number)
+
+    async def find_file(self, message: files.FindFile) -> files.FileFound:
+        """See `Catalog`."""
+        await self._take(message)
+        for known in self._files(message.bucket):
+            if known.file_id == message.file_id:
+                return files.FileFound(known, self.commit_number)
+        raise NotFound(f"there is no file {message.file_id}")
+
+    async def list_files(self, message: files.ListFiles) -> files.FileList:
+        """See `Catalog`."""
+        await self._take(message)
+        found = self._files(message.bucket)
+        page = tuple(found[message.skip : message.skip + message.limit])
+        return files.FileList(files=page, total=len(found), next_after=None, commit_number=self.commit_number)
+
+    async def purge(self, message: files.Purge) -> files.Purged:
+        """See `Catalog`."""
+        await self._take(message)
+        return files.Purged(self.versions_of.pop((message.bucket, message.key), None) is not None, is_complete=True)
+
+    def _files(self, bucket: str) -> list[files.KnownFile]:
+        return [
+            files.KnownFile(
+                file_id=made[0].file_id,
+                key=key,
+                created_ns=made[0].created_ns,
+                version=made[-1],
+                versions=tuple(version.version_id for version in reversed(made)),
+                has_more_versions=False,
+                nodes=tuple(replica.node for ref in made[-1].chunks[:1] for replica in self.located[ref.chunk]),
+            )
+            for (held, key), made in reversed(self.versions_of.items())
+            if held == bucket
+        ]
 
     async def create_key(self, message: keys.CreateKey) -> NewKey:
         """See `Administration`."""

@@ -92,6 +92,21 @@ def uuid_text(token: bytes) -> str:
     return _hyphenated(f"{number:032x}")
 
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def parse_file_id(text: str) -> bytes:
+    """The 16 bytes of a file id, which is a UUID of any version, in lower case. Raises: InvalidArgument."""
+    if _UUID.fullmatch(text) is None:
+        raise InvalidArgument("a file id is a UUID; `shoal list` shows them", got=text[:80])
+    return bytes.fromhex(text.replace("-", ""))
+
+
+def file_id_text(file_id: bytes) -> str:
+    """The UUID form that users see."""
+    return _hyphenated(file_id.hex())
+
+
 def _hyphenated(digits: str) -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 

@@ -17,12 +17,19 @@ class Buckets:
         self._catalog = catalog
         self._sessions = sessions
 
-    async def create(self, bucket: str, *, is_versioned: bool) -> Bucket:
+    async def create(
+        self, bucket: str, *, is_versioned: bool, has_file_ids: bool = False, is_deduplicated: bool = True
+    ) -> Bucket:
         """A new bucket. Raises: AlreadyExists, InvalidArgument, and as `Catalog.create_bucket`."""
         check_bucket(bucket)
         async with numbered_operation(self._sessions) as numbered:
             message = CreateBucket(
-                session=numbered.session, sequence=numbered.sequence, bucket=bucket, is_versioned=is_versioned
+                session=numbered.session,
+                sequence=numbered.sequence,
+                bucket=bucket,
+                is_versioned=is_versioned,
+                has_file_ids=has_file_ids,
+                is_deduplicated=is_deduplicated,
             )
             return (await self._catalog.create_bucket(message)).bucket
 

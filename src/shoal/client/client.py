@@ -18,6 +18,7 @@ from shoal.client.damage_reports import DamageReports
 from shoal.client.get import ObjectGet, check_range
 from shoal.client.manifest import Manifest
 from shoal.client.numbered import numbered_operation
+from shoal.client.purge import ObjectPurge
 from shoal.client.put import ObjectPut, Progress, PutOptions
 from shoal.client.put_chunk import ChunkWriter
 from shoal.client.read_chunk import ChunkReader
@@ -29,6 +30,7 @@ from shoal.formats.errors import error_of
 from shoal.model.access_keys import Scope
 from shoal.model.catalog import Bucket, Version
 from shoal.model.messages.buckets import Usage
+from shoal.model.messages.files import FileList, FindFile, KnownFile, ListFiles
 from shoal.model.messages.keys import CreateKey, KeyList, KeyRevoked, ListKeys, RevokeKey
 from shoal.model.messages.objects import (
     Delete,
@@ -85,6 +87,7 @@ class Client:
             env, catalog=catalog, view=self.view, spawn=spawn, rotate_ns=settings.session_rotate_ns, log=log
         )
         self._copies = ObjectCopies(env.secrets, catalog=catalog, sessions=self._sessions)
+        self._purge = ObjectPurge(catalog=catalog, sessions=self._sessions)
         self._buckets = Buckets(catalog=catalog, sessions=self._sessions)
         self._reports = DamageReports(
             env, link=link, view=self.view, spawn=spawn, deadline_ns=settings.transfer_deadline_ns, log=log
@@ -194,11 +197,29 @@ class Client:
         """
         return await self._copies.undelete(_target(bucket, key))
 
+    async def purge(self, bucket: str, key: str) -> bool:
+        """Remove all versions of `key` for good, delete markers included, and end its file id; an upload of that name
+        that comes later is a new file. Returns whether there was anything.
+
+        Raises: NotFound (no such bucket), and as `delete`. If it breaks off after it began nobody finds the object any
+        more, and purging again removes what is left of it.
+        """
+        return await self._purge.name(_target(bucket, key))
+
+    async def purge_file(self, bucket: str, file_id: str) -> bool:
+        """The same by file id, in a bucket with file ids. Never touches a newer file of the same name."""
+        return await self._purge.file(bucket, file_id)
+
     # -- buckets
 
-    async def create_bucket(self, bucket: str, *, is_versioned: bool = True) -> Bucket:
-        """Make a bucket. Raises: AlreadyExists, InvalidArgument, and as `delete`."""
-        return await self._buckets.create(bucket, is_versioned=is_versioned)
+    async def create_bucket(
+        self, bucket: str, *, is_versioned: bool = True, has_file_ids: bool = False, is_deduplicated: bool = True
+    ) -> Bucket:
+        """Make a bucket. With file ids its objects are files: found by id, and newest first. Raises: AlreadyExists,
+        InvalidArgument, and as `delete`."""
+        return await self._buckets.create(
+            bucket, is_versioned=is_versioned, has_file_ids=has_file_ids, is_deduplicated=is_deduplicated
+        )
 
     async def delete_bucket(self, bucket: str) -> None:
         """Remove an empty bucket. Raises: NotFound, PreconditionFailed (it has objects, or versions of deleted ones),
@@ -206,7 +227,7 @@ class Client:
         await self._buckets.delete(bucket)
 
     def list_buckets(self) -> AsyncIterator[Bucket]:
-        """All buckets, in byte order. Raises: AccessDenied, NodeUnreachable."""
+        """All buckets that the access key may touch, in byte order. Raises: AccessDenied, NodeUnreachable."""
         return self._buckets.list()
 
     async def usage(self, bucket: str, prefix: str = "") -> Usage:
@@ -271,7 +292,25 @@ class Client:
         async with self._sessions.operation() as session:
             return _version(await session.calls.stat(Name(target.bucket, target.key, version)))
 
+    async def replica_names(self, bucket: str, key: str, version: VersionId | None = None) -> tuple[str, ...]:
+        """The nodes that hold chunk 0 of an object, or of one version, in the order in which the ring follows its
+        placement key; none for an empty one. Raises: as `open`."""
+        async with self.open(bucket, key, version) as found:
+            return self.view.in_ring_order(found.version.placement_key, await found.first_holders())
+
     # -- looking around
+
+    async def find_file(self, bucket: str, file_id: str) -> KnownFile:
+        """The file with this id, in a bucket with file ids. Raises: NotFound, also while the file is deleted;
+        InvalidArgument, AccessDenied, NodeUnreachable."""
+        return (await self._catalog.find_file(FindFile(check_bucket(bucket), file_id))).file
+
+    async def list_files(self, message: ListFiles) -> FileList:
+        """One page of the files of a bucket with file ids, newest first, and how many there are in all.
+
+        Raises: NotFound (no such bucket), InvalidArgument, AccessDenied, NodeUnreachable.
+        """
+        return await self._catalog.list_files(message)
 
     async def list_objects(self, message: ListObjects) -> ObjectList:
         """One page of names. Raises: NotFound (no such bucket), InvalidArgument."""

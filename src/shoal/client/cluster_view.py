@@ -1,18 +1,19 @@
 """A client's copy of the cluster map, and the selector over it: placement needs no call."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from shoal.base.env import Env
-from shoal.base.errors import NodeUnreachable, ShoalError, StaleEpoch, TransientError
+from shoal.base.errors import InvalidArgument, NodeUnreachable, ShoalError, StaleEpoch, TransientError
 from shoal.base.ids import Address, Instant, NodeId
 from shoal.base.units import SECOND
 from shoal.client.background import Spawn
 from shoal.core import membership
-from shoal.core.placement.selector import Selector, SelectorMemory, make_selector
-from shoal.core.placement.spread import PlacementPlan, copies_wanted, plan_placement, write_quorum
+from shoal.core.placement.selector import Selector, SelectorMemory, check_selector_name, make_selector
+from shoal.core.placement.spread import PlacementPlan, plan_placement
 from shoal.core.read_order import OnNode
-from shoal.model.cluster import ClusterMap, MapDelta, NodeRecord
+from shoal.model.cluster import COPIES_MAX, ClusterMap, MapDelta, NodeRecord
 from shoal.ports.catalog import Directory
 from shoal.ports.log import Log
 
@@ -20,6 +21,22 @@ R = TypeVar("R", bound=OnNode)
 
 DOUBT_NS = 10 * SECOND
 """How long a node that did not answer is tried last. By then the coordinator has noticed too, or it was a hiccup."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementWish:
+    """What is asked for the chunks of one object: the key that the ring hashes, how many copies (0: as many as the
+    cluster wants), and which selector (None: the cluster's). Raises: InvalidArgument."""
+
+    key: str
+    copies: int = 0
+    selector: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.copies <= COPIES_MAX:
+            raise InvalidArgument(f"a chunk has 1 to {COPIES_MAX} copies, or 0 for the cluster's", got=self.copies)
+        if self.selector is not None:
+            check_selector_name(self.selector)
 
 
 class ClusterView:
@@ -32,9 +49,9 @@ class ClusterView:
         self._log = log
         self._memory = SelectorMemory()
         self._map: ClusterMap | None = None
-        self._selector: Selector | None = None
+        self._selectors: dict[str, Selector] = {}
+        """By name, those of this map that were asked for."""
         self._nodes: dict[NodeId, NodeRecord] = {}
-        self._quorum = 0
         self._doubted_until: dict[NodeId, Instant] = {}
         self._has_gap = False
         self._is_asking = False
@@ -65,8 +82,7 @@ class ClusterView:
             return
         self._map = fresh
         self._nodes = {node.node_id: node for node in fresh.nodes}
-        self._quorum = write_quorum(copies_wanted(fresh), fresh.settings)
-        self._selector = make_selector(fresh, rng=self._env.rng, memory=self._memory)
+        self._selectors = {}
 
     def ask_for_news(self) -> None:
         """Ask what has changed, behind the caller's back: the answer may take as long as a coordinator is away."""
@@ -106,27 +122,32 @@ class ClusterView:
             return tuple(replicas)
         return tuple(sorted(replicas, key=lambda each: each.node in doubted))
 
-    def order(self, placement_key: str, chunk_index: int) -> Sequence[NodeRecord]:
-        """The nodes that may take chunk `chunk_index`, best first. Ask once for each round of tries: some selectors
-        draw or count. Raises: TransientError before the first answer."""
-        if self._selector is None:
-            raise TransientError("the cluster map is not known yet")
-        return self._selector.order(placement_key, chunk_index)
+    def order(self, wish: PlacementWish, chunk_index: int) -> Sequence[NodeRecord]:
+        """The nodes that may take chunk `chunk_index`, best first. Ask in the order of the chunks, and once for each
+        round of tries: some selectors draw or count. Raises: TransientError before the first answer."""
+        name = wish.selector or self.map.settings.selector
+        selector = self._selectors.get(name)
+        if selector is None:
+            selector = make_selector(self.map, name, rng=self._env.rng, memory=self._memory)
+            self._selectors[name] = selector
+        return selector.order(wish.key, chunk_index)
 
-    def plan(self, order: Sequence[NodeRecord], *, avoid: Collection[NodeId] = ()) -> PlacementPlan:
-        """Where a chunk goes: nodes of `avoid` last, doubted ones before them. Raises: QuorumNotReached."""
+    def in_ring_order(self, placement_key: str, nodes: Collection[NodeId]) -> tuple[str, ...]:
+        """The names of `nodes` in the order in which the ring of all members follows `placement_key`, whatever selector
+        chose them; those that are no members any more are left out."""
+        held = {self._nodes[node].name for node in nodes if node in self._nodes}
+        return tuple(name for name in self._memory.ring(self.map).walk(placement_key) if name in held)
+
+    def plan(self, order: Sequence[NodeRecord], *, copies: int = 0, avoid: Collection[NodeId] = ()) -> PlacementPlan:
+        """Where a chunk goes of which there shall be so many copies, or as many as the cluster wants: nodes of `avoid`
+        last, doubted ones before them. Raises: QuorumNotReached."""
         doubted = self._doubted()
         if avoid or doubted:
             order = sorted(order, key=lambda node: (node.node_id in avoid, node.node_id in doubted))
-        return plan_placement(self.map, order)
+        return plan_placement(self.map, order, copies=copies)
 
     def _doubted(self) -> dict[NodeId, Instant]:
         if self._doubted_until:
             now = self._env.clock.now()
             self._doubted_until = {node: until for node, until in self._doubted_until.items() if now < until}
         return self._doubted_until
-
-    @property
-    def quorum(self) -> int:
-        """Durable replicas that an acknowledgement needs now; 0 before the first answer."""
-        return self._quorum

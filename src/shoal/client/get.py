@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from shoal.base.errors import InvalidArgument
+from shoal.base.ids import NodeId
 from shoal.client.background import Spawn
 from shoal.client.frame_lane import FrameLane
 from shoal.client.manifest import Manifest, Slice
@@ -32,6 +33,13 @@ class ObjectGet:
     def slices(self, start: int, stop: int) -> AsyncGenerator[Slice, None]:
         """Which chunks make the bytes from `start` to `stop`, and where they lie. See `Manifest.slices`."""
         return self._manifest.slices(start, stop)
+
+    async def first_holders(self) -> tuple[NodeId, ...]:
+        """The nodes that have a replica of chunk 0; nobody, if the object is empty. Raises: as `slices`."""
+        async with aclosing(self._manifest.slices(0, min(1, self.version.size))) as slices:
+            async for piece in slices:
+                return tuple(replica.node for replica in piece.location.replicas)
+        return ()
 
     async def into(self, sink: Sink, start: int, stop: int, *, progress: Progress | None = None) -> None:
         """Write the bytes from `start` to `stop` to `sink`, several chunks at a time.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from shoal.base.env import Env
 from shoal.base.errors import InvalidArgument
 from shoal.base.ids import uuid_text
+from shoal.client.cluster_view import PlacementWish
 from shoal.client.one_error import one_error
 from shoal.client.put_chunk import ChunkSpan, ChunkWriter
 from shoal.client.session import Session
@@ -29,7 +30,13 @@ _NO_PRECONDITION = Precondition()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutOptions:
-    """What may be said about a put besides its name and bytes. `chunk_bytes` 0 takes the cluster's."""
+    """What may be said about a put besides its name and bytes. `chunk_bytes` and `copies` 0 and `selector` None take
+    the cluster's.
+
+    `copies`, at most 16: where fewer nodes stay in the cluster there are as many as these for now, as with `auto`, and
+    the catalog remembers how many were asked for. Unless the cluster sets a write quorum, a majority of the copies is
+    durable when the put returns.
+    """
 
     chunk_bytes: int = 0
     precondition: Precondition = _NO_PRECONDITION
@@ -38,6 +45,8 @@ class PutOptions:
     progress: Progress | None = None
     before_commit: Callable[[], Awaitable[None]] | None = None
     """Awaited when every byte is durable and none can be seen yet: what it raises ends the put."""
+    copies: int = 0
+    selector: str | None = None
 
 
 class ObjectPut:
@@ -61,7 +70,7 @@ class ObjectPut:
         self._chunk_bytes = chunk_bytes
         self._parallel = parallel
         self._progress = progress
-        self._placement_key = uuid_text(env.secrets.token(16))
+        self._wish = PlacementWish(uuid_text(env.secrets.token(16)))
         self._root = ManifestRoot()
         self._page: list[ChunkUpload] = []
         self._manifest = b""
@@ -72,10 +81,12 @@ class ObjectPut:
     async def run(self, target: ObjectName, source: Source, options: PutOptions) -> Commit:
         """Bring all bytes to their nodes and stage what does not fit into the commit, which is returned unsent.
 
-        Raises: InvalidArgument (cut into too many chunks, a source that changed), what `before_commit` raises, and as
+        Raises: InvalidArgument (cut into too many chunks, too many copies, a selector that does not exist, a source
+        that changed), what `before_commit` raises, and as
         `ChunkWriter.put` and the catalog's `stage`.
         """
         check_cut(source.size or 0, self._chunk_bytes)
+        self._wish = PlacementWish(self._wish.key, options.copies, options.selector)
         await self._put_chunks(source)
         if self._manifest and self._page:
             await self._stage_page()
@@ -92,7 +103,7 @@ class ObjectPut:
             manifest=self._manifest,
             page_count=self._pages_staged,
             chunk_count=self._chunk_count,
-            placement_key=self._placement_key,
+            placement_key=self._wish.key,
             precondition=options.precondition,
             content_type=options.content_type,
             metadata=options.metadata,
@@ -136,7 +147,7 @@ class ObjectPut:
         return ChunkSpan(index, offset, length)
 
     async def _put_chunk(self, source: Source, span: ChunkSpan) -> ChunkUpload:
-        return await self._writer.put(self._session, source, span, placement_key=self._placement_key)
+        return await self._writer.put(self._session, source, span, wish=self._wish)
 
     async def _take(self, upload: ChunkUpload) -> None:
         """The next chunk, in order, is durable."""

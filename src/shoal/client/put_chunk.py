@@ -22,7 +22,7 @@ from shoal.base.errors import (
 from shoal.base.ids import CLIENT_PLACEMENT_MAX, ChunkId, Instant, NodeId, ReplicaId
 from shoal.base.units import KIB, SECOND
 from shoal.client.backoff import backoff_ns
-from shoal.client.cluster_view import ClusterView
+from shoal.client.cluster_view import ClusterView, PlacementWish
 from shoal.client.session import Session
 from shoal.client.settings import ClientSettings
 from shoal.core import routes
@@ -122,6 +122,7 @@ class _Upload:
     session: Session
     source: Source
     span: ChunkSpan
+    wish: PlacementWish
     chunk: ChunkId
     numbers: PlacementNumbers
 
@@ -136,18 +137,19 @@ class ChunkWriter:
         self._settings = settings
         self._log = log
 
-    async def put(self, session: Session, source: Source, span: ChunkSpan, *, placement_key: str) -> ChunkUpload:
-        """Store one chunk.
+    async def put(self, session: Session, source: Source, span: ChunkSpan, *, wish: PlacementWish) -> ChunkUpload:
+        """Store one chunk. The selector is asked before anything is waited for: so chunks get their turns in the order
+        in which they are put, also side by side.
 
         Raises, after trying for a while: QuorumNotReached, NodeUnreachable, ChecksumMismatch (nodes stored other bytes
         than were sent) and their like. At once: CallerError when every node refuses, StaleEpoch when the session is
         over, and what the source raises.
         """
-        upload = _Upload(session, source, span, session.mint_chunk(), PlacementNumbers())
+        upload = _Upload(session, source, span, wish, session.mint_chunk(), PlacementNumbers())
         give_up = self._env.clock.now() + self._settings.patience_ns
         round_number = 0
         while True:
-            outcome = await self._round(upload, self._view.order(placement_key, span.index))
+            outcome = await self._round(upload, self._view.order(wish, span.index))
             if isinstance(outcome, ChunkUpload):
                 return outcome
             pause = backoff_ns(round_number, self._env.rng)
@@ -165,7 +167,7 @@ class ChunkWriter:
         while True:
             upload.session.check_living()
             try:
-                plan = self._view.plan(order, avoid=avoided)
+                plan = self._view.plan(order, copies=upload.wish.copies, avoid=avoided)
             except QuorumNotReached as exc:
                 return exc
             outcome = await self._try(upload, plan)
@@ -186,7 +188,7 @@ class ChunkWriter:
         headers = {
             routes.GRANT_HEADER: upload.session.put_grant,
             routes.TARGETS_HEADER: _targets(plan, first),
-            routes.QUORUM_HEADER: str(self._view.quorum),
+            routes.QUORUM_HEADER: str(plan.quorum),
         }
         request = Request("PUT", routes.REPLICAS + replica.address, headers, await payload.body(self._env.cpu))
         allowed = self._settings.transfer_deadline_ns + upload.span.length * SECOND // _LEAST_RATE
@@ -216,7 +218,7 @@ def _read_reply(reply: Reply, upload: _Upload, seal: Seal | None) -> ChunkUpload
         size=stored.size,
         sha256=stored.sha256,
         crc64=stored.crc64,
-        copies=0,
+        copies=upload.wish.copies,
         receipts=stored.receipts,
         pending=stored.pending,
     )

@@ -29,7 +29,7 @@ from shoal.core.trust.new_keys import mask_secret, secret_text
 from shoal.core.trust.signing import Credential
 from shoal.formats.errors import body_of, error_of
 from shoal.model.cluster import MapDelta
-from shoal.model.messages import buckets, copies, keys, objects, sessions, status
+from shoal.model.messages import buckets, copies, files, keys, objects, sessions, status
 from shoal.ports.administration import NewKey
 from shoal.ports.link import NodeLink
 
@@ -249,6 +249,21 @@ class RemoteCatalog:
     async def usage(self, message: buckets.GetUsage) -> buckets.UsagePart:
         """See `Catalog`."""
         reply: buckets.UsagePart = await self._call(routes.USAGE, message)
+        return reply
+
+    async def find_file(self, message: files.FindFile) -> files.FileFound:
+        """See `Catalog`."""
+        reply: files.FileFound = await self._call(routes.FIND_FILE, message)
+        return reply
+
+    async def list_files(self, message: files.ListFiles) -> files.FileList:
+        """See `Catalog`."""
+        reply: files.FileList = await self._call(routes.LIST_FILES, message)
+        return reply
+
+    async def purge(self, message: files.Purge) -> files.Purged:
+        """See `Catalog`."""
+        reply: files.Purged = await self._mutate(routes.PURGE, message, _Past())
         return reply
 
 

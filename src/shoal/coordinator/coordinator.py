@@ -16,6 +16,7 @@ from shoal.coordinator.handlers.buckets import BucketHandlers
 from shoal.coordinator.handlers.commit import CommitHandlers
 from shoal.coordinator.handlers.copying import CopyHandlers
 from shoal.coordinator.handlers.delete import DeleteHandlers
+from shoal.coordinator.handlers.files import FileHandlers
 from shoal.coordinator.handlers.keys import KeyHandlers
 from shoal.coordinator.handlers.listing import ListingHandlers
 from shoal.coordinator.handlers.lookup import LookupHandlers
@@ -115,6 +116,7 @@ class Coordinator:
         commits, lookups = CommitHandlers(desk, self._promoter), LookupHandlers(desk)
         listings, deletes = ListingHandlers(desk), DeleteHandlers(desk)
         copies, buckets = CopyHandlers(desk), BucketHandlers(desk)
+        files = FileHandlers(desk)
         access_keys = KeyHandlers(desk, self._ring, self._keeper)
         status = StatusHandlers(desk, watch=self._watch, keeper=self._keeper, census=self._census)
         return {
@@ -133,6 +135,9 @@ class Coordinator:
             routes.VERSIONS.target: listings.versions,
             routes.COPY.target: copies.copy,
             routes.UNDELETE.target: copies.undelete,
+            routes.FIND_FILE.target: files.find,
+            routes.LIST_FILES.target: files.list,
+            routes.PURGE.target: files.purge,
             routes.CREATE_BUCKET.target: buckets.create,
             routes.DELETE_BUCKET.target: buckets.delete,
             routes.LIST_BUCKETS.target: buckets.list,

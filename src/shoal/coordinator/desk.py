@@ -51,4 +51,4 @@ class Desk:
     def write_rules(self) -> WriteRules:
         """What writes are held against now."""
         members = self.members
-        return WriteRules(self.keys, members.by_id, members.settings, members.copies)
+        return WriteRules(self.keys, members.by_id, members.settings, members.copies, members.staying)

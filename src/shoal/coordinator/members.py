@@ -5,7 +5,7 @@ from shoal.core.catalog import rows
 from shoal.core.catalog.cluster_map import read_history
 from shoal.core.catalog.identity import read_identity
 from shoal.core.membership import MapHistory
-from shoal.core.placement.spread import copies_wanted, write_quorum
+from shoal.core.placement.spread import copies_wanted, staying_members, write_quorum
 from shoal.formats import keys
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapDelta, MapUpdate, NodeRecord, NodeState
 from shoal.ports.engine import Engine, Snapshot
@@ -25,6 +25,7 @@ class Members:
         self.by_id: dict[NodeId, NodeRecord] = {node.node_id: node for node in self.map.nodes}
         self.states: dict[NodeId, NodeState] = {node.node_id: node.state for node in self.map.nodes}
         self.copies = copies_wanted(self.map)
+        self.staying = staying_members(self.map.nodes)
         self.write_quorum = write_quorum(self.copies, self.settings)
 
     @property

@@ -12,6 +12,12 @@ from shoal.model.cluster import NAME_BYTES_MAX
 
 DEFAULT_BUCKET = "default"
 FILESTORE_BUCKET = "filestore"
+"""Of the file service: its files have ids, whoever makes the bucket."""
+JSONL_BUCKET = "jsonl"
+"""Of the JSON-lines door; never deduplicated, so that each file lies where its placement says."""
+BLOCKS_BUCKET = "jsonl-blocks"
+"""Of blocks that were stored on a node directly, by the same door; the key is the block's id."""
+FILESTORE_BUCKET = "filestore"
 """Of the gRPC file service and its verbs: its objects are found by file id too."""
 JSONL_BUCKET = "jsonl"
 """Of the JSON-lines door: files."""

@@ -10,7 +10,7 @@ import msgspec
 
 from shoal.base.units import MIB
 from shoal.model import cluster
-from shoal.model.messages import buckets, copies, keys, nodes, objects, sessions, status
+from shoal.model.messages import buckets, copies, files, keys, nodes, objects, sessions, status
 
 
 class Caller(Enum):
@@ -27,6 +27,7 @@ class Reach(Enum):
 
     NO_BUCKET = "tells of no bucket and changes none: limited keys may call it"
     NAMED_BUCKETS = "names buckets, each of which must be one of the key's"
+    OWN_BUCKETS = "tells a limited key of its own buckets only"
     EACH_ITEM = "each item names a bucket, and is refused alone if that is none of the key's"
     CLUSTER = "reaches across buckets: limited keys may not call it"
 
@@ -121,9 +122,30 @@ COPY = _route("/v1/objects/copy", Caller.WRITER, reach=Reach.NAMED_BUCKETS, requ
 UNDELETE = _route(
     "/v1/objects/undelete", Caller.WRITER, reach=Reach.NAMED_BUCKETS, request=copies.Undelete, reply=copies.Undeleted
 )
-CREATE_BUCKET = _route("/v1/buckets/create", Caller.WRITER, request=buckets.CreateBucket, reply=buckets.BucketCreated)
-DELETE_BUCKET = _route("/v1/buckets/delete", Caller.WRITER, request=buckets.DeleteBucket, reply=buckets.BucketDeleted)
-LIST_BUCKETS = _route("/v1/buckets/list", Caller.READER, request=buckets.ListBuckets, reply=buckets.BucketList)
+FIND_FILE = _route(
+    "/v1/files/find", Caller.READER, reach=Reach.NAMED_BUCKETS, request=files.FindFile, reply=files.FileFound
+)
+LIST_FILES = _route(
+    "/v1/files/list", Caller.READER, reach=Reach.NAMED_BUCKETS, request=files.ListFiles, reply=files.FileList
+)
+PURGE = _route("/v1/objects/purge", Caller.WRITER, reach=Reach.NAMED_BUCKETS, request=files.Purge, reply=files.Purged)
+CREATE_BUCKET = _route(
+    "/v1/buckets/create",
+    Caller.WRITER,
+    reach=Reach.NAMED_BUCKETS,
+    request=buckets.CreateBucket,
+    reply=buckets.BucketCreated,
+)
+DELETE_BUCKET = _route(
+    "/v1/buckets/delete",
+    Caller.WRITER,
+    reach=Reach.NAMED_BUCKETS,
+    request=buckets.DeleteBucket,
+    reply=buckets.BucketDeleted,
+)
+LIST_BUCKETS = _route(
+    "/v1/buckets/list", Caller.READER, reach=Reach.OWN_BUCKETS, request=buckets.ListBuckets, reply=buckets.BucketList
+)
 USAGE = _route(
     "/v1/buckets/usage", Caller.READER, reach=Reach.NAMED_BUCKETS, request=buckets.GetUsage, reply=buckets.UsagePart
 )
@@ -150,6 +172,9 @@ COORDINATOR_ROUTES: tuple[Route, ...] = (
     VERSIONS,
     COPY,
     UNDELETE,
+    FIND_FILE,
+    LIST_FILES,
+    PURGE,
     CREATE_BUCKET,
     DELETE_BUCKET,
     LIST_BUCKETS,

@@ -8,12 +8,14 @@ one's component by accident.
 import re
 
 from shoal.base.errors import ManifestDamaged, check
-from shoal.base.ids import ChunkId, NodeId, SessionId, VersionId
+from shoal.base.ids import ChunkId, NodeId, SessionId, VersionId, WallNs
 
 _END = b"\x00"
 _VERSION_BYTES = 16
 _ALL_ONES = (1 << 8 * _VERSION_BYTES) - 1
 _LIVE = re.compile(rb"o[^\x00]+\x00([^\x00]+)\x00")
+_LATEST = (1 << 64) - 1
+_NEWEST = re.compile(rb"t[^\x00]+\x00(.{8})(.{16})", re.DOTALL)
 _FORMER = re.compile(rb"v[^\x00]+\x00([^\x00]+)\x00.{16}", re.DOTALL)
 
 IDENTITY = b"a"
@@ -188,6 +190,28 @@ def file(file_id: bytes) -> bytes:
     return b"f" + file_id
 
 
-def newest(bucket_name: str, created_ns: int, version_id: VersionId) -> bytes:
+def newest(bucket_name: str, created_ns: int, file_id: bytes) -> bytes:
     """Newest-first order of a bucket, for the faces that need it."""
-    return b"t" + _text(bucket_name) + ((1 << 64) - 1 - created_ns).to_bytes(8, "big") + version_id
+    return b"t" + _text(bucket_name) + (_LATEST - created_ns).to_bytes(8, "big") + file_id
+
+
+def newest_files(bucket_name: str) -> Range:
+    """All live files of a bucket with file ids, newest first."""
+    return under(b"t" + _text(bucket_name))
+
+
+def newest_in(row_key: bytes) -> tuple[WallNs, bytes]:
+    """When the file in a key made by `newest` was made, and its id. Raises: ManifestDamaged."""
+    match = _NEWEST.fullmatch(row_key)
+    if match is None:
+        raise ManifestDamaged("a row that should be a file's has another key", row=row_key.hex())
+    return WallNs(_LATEST - int.from_bytes(match[1], "big")), match[2]
+
+
+def file_count(bucket_name: str, share: int) -> bytes:
+    """How many files of one share of the ids a bucket has; shares, so that two uploads seldom write the same row."""
+    return b"u" + _text(bucket_name) + bytes((share,))
+
+
+def file_counts(bucket_name: str) -> Range:
+    return under(b"u" + _text(bucket_name))

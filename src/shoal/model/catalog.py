@@ -14,6 +14,10 @@ class Bucket(msgspec.Struct, frozen=True, array_like=True):
     name: str
     created_ns: WallNs
     is_versioned: bool = True
+    has_file_ids: bool = False
+    """Its names are found by file id too, and newest first: two rows more for each name, and a third for its file."""
+    is_deduplicated: bool = True
+    """New chunks may share the bytes of chunks that it has already."""
 
 
 class ChunkRef(msgspec.Struct, frozen=True, array_like=True):
@@ -27,10 +31,12 @@ class ChunkRef(msgspec.Struct, frozen=True, array_like=True):
 
 
 class VersionKind(IntEnum):
-    """A version has content, or says that the object was deleted."""
+    """A version has content, or says that the object was deleted, or that all below it is going for good."""
 
     OBJECT = 0
     DELETE_MARKER = 1
+    PURGE_MARKER = 2
+    """Nobody is shown it, or what lies below it: a purge removes that in steps, and it last."""
 
 
 class Version(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -57,6 +63,31 @@ class Version(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """The operation that made this version: a retry finds its result here."""
     content_type: str = ""
     metadata: dict[str, str] = {}
+
+
+class FileRow(msgspec.Struct, frozen=True, array_like=True):
+    """Which name has this file id. It is there as long as the name has a version of the file, markers included."""
+
+    bucket: str
+    key: str
+    created_ns: WallNs
+    """When the file's first version was made."""
+    purge: VersionId | None = None
+    """The marker of the purge that is removing the file; then the id is over."""
+
+
+class PurgeBegun(msgspec.Struct, frozen=True, array_like=True):
+    """What the first step of a purge found: whether anything, of which name, and the marker above what is left."""
+
+    existed: bool
+    key: str = ""
+    marker: VersionId | None = None
+
+
+class FileCount(msgspec.Struct, frozen=True, array_like=True):
+    """How many files of one share of a bucket's ids are live."""
+
+    files: int
 
 
 class ManifestState(IntEnum):

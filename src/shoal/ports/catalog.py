@@ -4,7 +4,7 @@ peers. Tries again inside: what is raised is final for the call."""
 from typing import Protocol
 
 from shoal.model.cluster import MapDelta
-from shoal.model.messages import buckets, copies, objects, sessions, status
+from shoal.model.messages import buckets, copies, files, objects, sessions, status
 
 
 class Directory(Protocol):
@@ -81,4 +81,17 @@ class Catalog(Protocol):
 
     async def usage(self, message: buckets.GetUsage) -> buckets.UsagePart:
         """Raises: also NotFound, InvalidArgument."""
+        ...
+
+    async def find_file(self, message: files.FindFile) -> files.FileFound:
+        """Raises: also NotFound, InvalidArgument."""
+        ...
+
+    async def list_files(self, message: files.ListFiles) -> files.FileList:
+        """Raises: also NotFound, InvalidArgument."""
+        ...
+
+    async def purge(self, message: files.Purge) -> files.Purged:
+        """While the answer says that it is not complete, the same message goes on. Raises: also NotFound,
+        InvalidArgument."""
         ...

@@ -23,6 +23,7 @@ from shoal.client.client import Client
 from shoal.client.put import PutOptions
 from shoal.core.names import ObjectName
 from shoal.model.access_keys import Scope
+from shoal.model.messages.files import KnownFile, ListFiles
 from shoal.model.messages.keys import CreateKey, ListKeys, RevokeKey
 from shoal.model.messages.objects import (
     CommitBatch,
@@ -382,6 +383,11 @@ async def _names_of_buckets(client: Client) -> list[str]:
     return [bucket.name async for bucket in client.list_buckets()]
 
 
+async def _find_file(client: Client) -> KnownFile:
+    (file,) = (await client.list_files(ListFiles(bucket=BUCKET))).files
+    return await client.find_file(BUCKET, file.file_id)
+
+
 VERBS: dict[str, Callable[[Client], Awaitable[Any]]] = {
     "put": lambda client: _put(client, b"another"),
     "large put": lambda client: _put(client, content(5000), chunk_bytes=100),
@@ -392,6 +398,11 @@ VERBS: dict[str, Callable[[Client], Awaitable[Any]]] = {
     "copy": lambda client: client.copy(Name(BUCKET, "key"), BUCKET, "other"),
     "restore": lambda client: client.restore(BUCKET, "key", VersionId((2).to_bytes(16, "big"))),
     "move": lambda client: client.move(ObjectName(BUCKET, "key"), BUCKET, "other"),
+    "purge": lambda client: client.purge(BUCKET, "missing"),
+    "purge_file": lambda client: client.purge_file(BUCKET, "missing"),
+    "replica_names": lambda client: client.replica_names(BUCKET, "key"),
+    "find_file": _find_file,
+    "list_files": lambda client: client.list_files(ListFiles(bucket=BUCKET)),
     "undelete": lambda client: client.undelete(BUCKET, "key"),
     "create_bucket": lambda client: client.create_bucket("album"),
     "delete_bucket": lambda client: client.delete_bucket("album"),

@@ -11,6 +11,7 @@ from shoal.base.errors import InvalidArgument, NodeUnreachable, NotFound, ShoalE
 from shoal.base.ids import SessionId
 from shoal.base.units import KIB
 from shoal.client.background import Background
+from shoal.client.cluster_view import PlacementWish
 from shoal.client.put import ObjectPut, PutOptions
 from shoal.client.put_chunk import ChunkSpan, ChunkWriter
 from shoal.client.session import Session
@@ -41,7 +42,7 @@ class Chunks:
         self.under_way = self.most_under_way = 0
         self.cancelled: list[int] = []
 
-    async def put(self, session: Session, source: Source, span: ChunkSpan, *, placement_key: str) -> ChunkUpload:
+    async def put(self, session: Session, source: Source, span: ChunkSpan, *, wish: PlacementWish) -> ChunkUpload:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         chunk = session.mint_chunk()

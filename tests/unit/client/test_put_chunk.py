@@ -25,6 +25,7 @@ from shoal.base.errors import (
 from shoal.base.ids import SessionId
 from shoal.base.units import KIB, MIB, SECOND
 from shoal.client.client import Client
+from shoal.client.cluster_view import PlacementWish
 from shoal.client.put_chunk import PRIMARIES_MAX, ChunkSpan, ChunkWriter, PlacementNumbers
 from shoal.client.session import Session
 from shoal.client.settings import ClientSettings
@@ -59,6 +60,7 @@ class Case:
         self.lab = lab
         self.view = client.view
         self.view.follow(MapDelta(full=lab.catalog.map))
+        self.wish = PlacementWish("key")
         self.data = content(size)
         self.source = Watched(self.data)
         chosen = ClientSettings(**{"patience_ns": PATIENCE_NS, "piece_bytes": 100_000, **settings})
@@ -70,7 +72,7 @@ class Case:
 
     async def put(self) -> ChunkUpload:
         span = ChunkSpan(0, 0, len(self.data))
-        return await self.writer.put(self.session, self.source, span, placement_key="key")
+        return await self.writer.put(self.session, self.source, span, wish=self.wish)
 
     @property
     def placements(self) -> list[int]:

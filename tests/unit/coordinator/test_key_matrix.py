@@ -14,12 +14,13 @@ from shoal.base.errors import AccessDenied
 from shoal.base.ids import SessionId
 from shoal.base.units import MILLISECOND, SECOND
 from shoal.core import control_call, routes
+from shoal.core.names import FILESTORE_BUCKET
 from shoal.core.routes import COORDINATOR_ROUTES, Caller, Reach, Route
 from shoal.core.trust import signing
 from shoal.core.trust.signing import Credential
 from shoal.formats.errors import error_of
 from shoal.model.access_keys import Scope
-from shoal.model.messages import buckets, copies, keys, objects, sessions, status
+from shoal.model.messages import buckets, copies, files, keys, objects, sessions, status
 from shoal.model.messages.nodes import Heartbeat
 from shoal.ports.engine import Snapshot
 from support.catalog_bench import BUCKET, make_commit, registration
@@ -27,6 +28,7 @@ from support.coordinator_bench import ADMIN, WRITER, CoordinatorBench, open_benc
 from support.members import node_id
 
 OTHER_BUCKET = "photos"
+FILE_ID = "5e0f7c1a-0000-4000-8000-000000000001"
 LIFETIME_NS = 10 * SECOND
 
 
@@ -55,7 +57,7 @@ class Kind:
             return Verdict.UNKNOWN
         if self.is_expired or route.caller is Caller.NODE or self.scope < SCOPES[route.caller]:
             return Verdict.DENIED
-        if not self.buckets or route.reach is Reach.NO_BUCKET:
+        if not self.buckets or route.reach in (Reach.NO_BUCKET, Reach.OWN_BUCKETS):
             return Verdict.DONE
         if route.reach is Reach.CLUSTER:
             return Verdict.DENIED
@@ -67,7 +69,7 @@ class Kind:
 SCOPES = {Caller.READER: Scope.READ, Caller.WRITER: Scope.WRITE, Caller.ADMIN: Scope.ADMIN}
 KINDS = (
     *(Kind(scope.name.lower(), scope) for scope in Scope),
-    *(Kind(f"{scope.name.lower()} here", scope, buckets=(BUCKET,)) for scope in Scope),
+    *(Kind(f"{scope.name.lower()} here", scope, buckets=(BUCKET, "created", FILESTORE_BUCKET)) for scope in Scope),
     *(Kind(f"{scope.name.lower()} elsewhere", scope, buckets=(OTHER_BUCKET,)) for scope in Scope),
     *(Kind(f"{scope.name.lower()} expired", scope, is_expired=True) for scope in Scope),
     *(Kind(f"{scope.name.lower()} revoked", scope, is_revoked=True) for scope in Scope),
@@ -158,6 +160,9 @@ SAMPLES: dict[str, Callable[[Scene], object]] = {
     routes.UNDELETE.target: lambda scene: copies.Undelete(
         session=scene.session, sequence=1, bucket=BUCKET, key="deleted"
     ),
+    routes.FIND_FILE.target: lambda scene: files.FindFile(FILESTORE_BUCKET, FILE_ID),
+    routes.LIST_FILES.target: lambda scene: files.ListFiles(bucket=FILESTORE_BUCKET),
+    routes.PURGE.target: lambda scene: files.Purge(session=scene.session, sequence=1, bucket=BUCKET, key="name"),
     routes.CREATE_BUCKET.target: lambda scene: buckets.CreateBucket(
         session=scene.session, sequence=1, bucket="created"
     ),
@@ -180,7 +185,20 @@ async def _create_bucket(scene: Scene) -> None:
     await scene.bench.call(routes.CREATE_BUCKET, message)
 
 
-BEFORE: dict[str, Callable[[Scene], Awaitable[None]]] = {routes.DELETE_BUCKET.target: _create_bucket}
+async def _store_file(scene: Scene) -> None:
+    writer = await scene.bench.session(WRITER)
+    message = buckets.CreateBucket(session=writer, sequence=1, bucket=FILESTORE_BUCKET)
+    await scene.bench.call(routes.CREATE_BUCKET, message)
+    file = make_commit("file", (), sequence=2, bucket=FILESTORE_BUCKET, placement_key=FILE_ID)
+    (outcome,) = await scene.bench.commit(writer, file)
+    assert outcome.error is None
+
+
+BEFORE: dict[str, Callable[[Scene], Awaitable[None]]] = {
+    routes.DELETE_BUCKET.target: _create_bucket,
+    routes.FIND_FILE.target: _store_file,
+    routes.LIST_FILES.target: _store_file,
+}
 """By target: what must be there before its sample is sent."""
 
 

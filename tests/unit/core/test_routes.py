@@ -20,6 +20,7 @@ WRITES = (
     routes.DELETE,
     routes.COPY,
     routes.UNDELETE,
+    routes.PURGE,
     routes.CREATE_BUCKET,
     routes.DELETE_BUCKET,
 )

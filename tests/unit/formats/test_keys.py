@@ -33,7 +33,8 @@ ROWS: dict[str, st.SearchStrategy[bytes]] = {
     "lease": NAMES.map(keys.lease),
     "access_key": NAMES.map(keys.access_key),
     "file": IDS.map(keys.file),
-    "newest": st.builds(keys.newest, NAMES, U64, IDS.map(VersionId)),
+    "newest": st.builds(keys.newest, NAMES, U64, IDS),
+    "file_count": st.builds(keys.file_count, NAMES, st.integers(0, 255)),
 }
 
 RANGES: dict[str, st.SearchStrategy[keys.Range]] = {
@@ -46,6 +47,8 @@ RANGES: dict[str, st.SearchStrategy[keys.Range]] = {
     "node": st.just(keys.NODES),
     "map_update": st.just(keys.MAP_UPDATES),
     "access_key": st.just(keys.ACCESS_KEYS),
+    "newest": NAMES.map(keys.newest_files),
+    "file_count": NAMES.map(keys.file_counts),
     "live": st.builds(keys.live_prefix, NAMES, NAMES | st.just("")).map(keys.under),
 }
 
@@ -208,7 +211,7 @@ def test_a_node_has_its_own_holdings(node: NodeId, other: NodeId, chunk: bytes) 
 def test_numbers_keep_their_order(one: int, two: int) -> None:
     assert (keys.map_update(one) < keys.map_update(two)) == (one < two)
     assert (keys.result(SessionId(7), one) < keys.result(SessionId(7), two)) == (one < two)
-    later, earlier = keys.newest("b", one, VersionId(bytes(16))), keys.newest("b", two, VersionId(bytes(16)))
+    later, earlier = keys.newest("b", one, bytes(16)), keys.newest("b", two, bytes(16))
     assert (later < earlier) == (one > two)
 
 

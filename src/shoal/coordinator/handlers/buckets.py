@@ -41,9 +41,10 @@ class BucketHandlers:
         )
 
     async def list(self, message: ListBuckets, caller: ClientCaller) -> BucketList:
-        """One page of buckets. Raises: InvalidArgument."""
+        """One page of buckets; a key that is limited to some gets those. Raises: InvalidArgument."""
         check_bucket_listing(message)
-        return await self._desk.engine.read(lambda snapshot: list_buckets(snapshot, message))
+        among = caller.key.buckets
+        return await self._desk.engine.read(lambda snapshot: list_buckets(snapshot, message, among=among))
 
     async def usage(self, message: GetUsage, caller: ClientCaller) -> UsagePart:
         """One part of a count. Raises: InvalidArgument, NotFound for the bucket."""

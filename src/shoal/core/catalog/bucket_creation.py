@@ -3,11 +3,13 @@
 from shoal.base.errors import AlreadyExists
 from shoal.core.catalog import rows
 from shoal.core.catalog.once import check_operation, do_once
-from shoal.core.names import check_bucket
+from shoal.core.names import BLOCKS_BUCKET, FILESTORE_BUCKET, JSONL_BUCKET, check_bucket
 from shoal.formats import keys
 from shoal.model.catalog import Bucket
 from shoal.model.messages.buckets import CreateBucket
 from shoal.ports.engine import Tx
+
+_UNSHARED = (JSONL_BUCKET, BLOCKS_BUCKET)
 
 
 def check_creation(request: CreateBucket) -> None:
@@ -28,6 +30,12 @@ def _create(tx: Tx, request: CreateBucket) -> Bucket:
     key = keys.bucket(request.bucket)
     if tx.get(key) is not None:
         raise AlreadyExists(f"the bucket {request.bucket!r} exists already", bucket=request.bucket)
-    bucket = Bucket(request.bucket, tx.stamp(), request.is_versioned)
+    bucket = Bucket(
+        request.bucket,
+        tx.stamp(),
+        request.is_versioned,
+        has_file_ids=request.has_file_ids or request.bucket == FILESTORE_BUCKET,
+        is_deduplicated=request.is_deduplicated and request.bucket not in _UNSHARED,
+    )
     rows.BUCKET.put(tx, key, bucket)
     return bucket

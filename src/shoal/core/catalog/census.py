@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shoal.base.ids import NodeId
 from shoal.core.catalog import rows
 from shoal.core.catalog.promotion import counts_as_live
+from shoal.core.placement.spread import copies_asked, staying_members
 from shoal.formats import keys
 from shoal.model.catalog import ChunkRow, ChunkState, PlacementState
 from shoal.model.cluster import NodeRecord, NodeState
@@ -43,6 +44,7 @@ class Census:
 
     def __init__(self, yardstick: Yardstick) -> None:
         self._yardstick = yardstick
+        self._staying = staying_members(yardstick.members.values())
         self._spans = [_LIVE_VERSIONS, keys.CHUNKS]
         self.figures = Figures()
 
@@ -69,7 +71,7 @@ class Census:
         self._add(
             rows=len(found),
             chunks=len(wanted),
-            under_replicated=sum(self._holders(row) < (row.copies or self._yardstick.copies) for row in wanted),
+            under_replicated=sum(self._holders(row) < self._copies(row) for row in wanted),
             unreadable=sum(not self._is_readable(row) for row in wanted),
         )
 
@@ -87,6 +89,9 @@ class Census:
 
     def _holders(self, row: ChunkRow) -> int:
         return len({each.node for each in row.placements if each.state is PlacementState.CONFIRMED})
+
+    def _copies(self, row: ChunkRow) -> int:
+        return copies_asked(row.copies, wanted=self._yardstick.copies, staying=self._staying)
 
     def _is_readable(self, row: ChunkRow) -> bool:
         members = self._yardstick.members

@@ -18,11 +18,11 @@ from shoal.base.ids import CLIENT_PLACEMENT_MAX, ChunkId, NodeId, SessionId
 from shoal.base.units import KIB
 from shoal.core.catalog import rows
 from shoal.core.catalog.arguments import check_chunk_id, check_digests
-from shoal.core.placement.spread import write_quorum
+from shoal.core.placement.spread import copies_asked, write_quorum
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.core.trust.receipts import ChunkFacts, verify_receipt
 from shoal.formats import keys, wire
-from shoal.model.catalog import ChunkRef, ChunkRow, ChunkState, Placement, PlacementState
+from shoal.model.catalog import Bucket, ChunkRef, ChunkRow, ChunkState, Placement, PlacementState
 from shoal.model.cluster import CHUNK_BYTES_MAX, COPIES_MAX, ClusterSettings, NodeRecord
 from shoal.model.messages.objects import ChunkUpload
 from shoal.model.messages.replicas import Pending, Receipt
@@ -34,13 +34,14 @@ DEDUP_BYTES_MIN = 64 * KIB
 
 @dataclass(frozen=True, slots=True)
 class WriteRules:
-    """What a write is held against: the keys of the cluster, its members and settings, and the copies that it wants
-    of a chunk that does not say."""
+    """What a write is held against: the keys of the cluster, its members and settings, the copies that it wants of a
+    chunk that does not say, and how many members stay."""
 
     keys: ClusterKeys
     members: Mapping[NodeId, NodeRecord]
     settings: ClusterSettings
     copies: int
+    staying: int
 
 
 def prove_chunk(upload: ChunkUpload, session: SessionId, rules: WriteRules) -> ChunkRef:
@@ -91,10 +92,11 @@ def write_chunk(tx: Tx, upload: ChunkUpload, *, state: ChunkState, manifest: byt
         tx.put(keys.holding(placement.node, upload.chunk), rows.HOLDING)
 
 
-def offer_for_dedup(tx: Tx, bucket: str, upload: ChunkUpload) -> None:
-    """Let later chunks of the bucket with the same bytes find this one, unless they find one already."""
-    if upload.size >= DEDUP_BYTES_MIN:
-        key = keys.dedup(bucket, upload.sha256)
+def offer_for_dedup(tx: Tx, bucket: Bucket, upload: ChunkUpload) -> None:
+    """Let later chunks of the bucket with the same bytes find this one, unless they find one already, or the bucket
+    shares none."""
+    if bucket.is_deduplicated and upload.size >= DEDUP_BYTES_MIN:
+        key = keys.dedup(bucket.name, upload.sha256)
         if tx.get(key) is None:
             tx.put(key, upload.chunk)
 
@@ -150,7 +152,8 @@ def _check_receipts(upload: ChunkUpload, rules: WriteRules) -> None:
             )
         verify_receipt(rules.keys.receipt_key(receipt.node), facts, receipt)
     holders = len({receipt.node for receipt in upload.receipts})
-    wanted = write_quorum(upload.copies or rules.copies, rules.settings)
+    copies = copies_asked(upload.copies, wanted=rules.copies, staying=rules.staying)
+    wanted = write_quorum(copies, rules.settings)
     if holders < wanted:
         raise QuorumNotReached(
             f"the chunk is durable on {holders} nodes; {wanted} are needed", chunk=upload.chunk.hex(), quorum=wanted

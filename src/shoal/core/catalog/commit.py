@@ -15,6 +15,7 @@ from shoal.core.catalog import rows
 from shoal.core.catalog.arguments import check_chunk_id, check_description, check_number
 from shoal.core.catalog.buckets import load_bucket
 from shoal.core.catalog.chunks import WriteRules, check_unused, offer_for_dedup, prove_chunk, write_chunk
+from shoal.core.catalog.files import next_file_id, show_file
 from shoal.core.catalog.results import check_refusal, find_made, find_result, keep_result
 from shoal.core.catalog.sessions import check_living, check_sequence, own_session
 from shoal.core.catalog.versions import check_precondition, mint_after, newest_version, retire
@@ -67,7 +68,8 @@ def commit_version(tx: Tx, commit: ProvenCommit) -> Version:
     """Make the new version current, once: a retry finds the version that its first try made, or why it made none.
 
     Raises: StaleEpoch if the session is over or the operation forgotten; AccessDenied if the session is another
-    key's; NotFound for the bucket; PreconditionFailed; AlreadyExists if a chunk id was used before.
+    key's; NotFound for the bucket; PreconditionFailed; AlreadyExists if a chunk id was used before; in a bucket with
+    file ids also if the placement key is another file's id, and InvalidArgument if it can be none.
     """
     request = commit.request
     session_value, result_value, bucket_value, live_value, *chunk_values = tx.get_many(
@@ -92,7 +94,9 @@ def commit_version(tx: Tx, commit: ProvenCommit) -> Version:
     live = None if live_value is None else rows.VERSION.load(live_value)
     check_precondition(request.precondition, live)
     version = _make_version(tx, commit, live)
-    if live is not None and live_value is not None:
+    if live is None or live_value is None:
+        show_file(tx, bucket, request.key, version)
+    else:
         retire(tx, bucket, request.key, live=live, value=live_value)
     tx.put(keys.live(request.bucket, request.key), wire.encode(version))
     _write_content(tx, commit, bucket)
@@ -147,7 +151,7 @@ def _make_version(tx: Tx, commit: ProvenCommit, live: Version | None) -> Version
         chunks=commit.refs,
         manifest=request.manifest,
         placement_key=request.placement_key,
-        file_id=request.placement_key if newest is None else newest.file_id,
+        file_id=next_file_id(newest, fresh=request.placement_key),
         session=commit.session_id,
         sequence=request.sequence,
         content_type=request.content_type,
@@ -160,7 +164,7 @@ def _write_content(tx: Tx, commit: ProvenCommit, bucket: Bucket) -> None:
         _flip_manifest(tx, commit)
     for upload in commit.request.chunks:
         write_chunk(tx, upload, state=ChunkState.LIVE)
-        offer_for_dedup(tx, bucket.name, upload)
+        offer_for_dedup(tx, bucket, upload)
 
 
 def _flip_manifest(tx: Tx, commit: ProvenCommit) -> None:

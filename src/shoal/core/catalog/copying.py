@@ -12,6 +12,7 @@ from shoal.core.catalog.arguments import (
     check_version_id,
 )
 from shoal.core.catalog.buckets import read_bucket
+from shoal.core.catalog.files import next_file_id, show_file
 from shoal.core.catalog.lookup import find_version
 from shoal.core.catalog.once import check_operation, do_once
 from shoal.core.catalog.versions import check_precondition, mint_after, newest_version, refer, retire
@@ -38,7 +39,7 @@ def copy_version(tx: Tx, request: Copy, *, key_id: str) -> Version:
     """Make the copy current, once: a retry finds the version that its first try made.
 
     Raises: StaleEpoch, AccessDenied for the session; NotFound for either bucket and the source; PreconditionFailed;
-    TransientError while the content cannot be referred to.
+    AlreadyExists, InvalidArgument for the file id, as a commit; TransientError while the content cannot be referred to.
     """
     return do_once(tx, request, lambda: _copy(tx, request), key_id=key_id, kind=Version)
 
@@ -50,10 +51,12 @@ def _copy(tx: Tx, request: Copy) -> Version:
     live = None if value is None else rows.VERSION.load(value)
     check_precondition(request.precondition, live)
     source = find_version(tx, request.source)
-    # Before the former version of the target is released: it may be the source.
-    refer(tx, source)
     newest = newest_version(tx, Name(request.bucket, request.key), live)
     version = _make_version(tx, request, source=source, newest=newest)
+    if live is None:
+        show_file(tx, bucket, request.key, version)
+    # Before the former version of the target is released: it may be the source.
+    refer(tx, source)
     if live is not None and value is not None:
         retire(tx, bucket, request.key, live=live, value=value)
     rows.VERSION.put(tx, live_key, version)
@@ -74,7 +77,7 @@ def _make_version(tx: Tx, request: Copy, *, source: Version, newest: Version | N
         manifest=source.manifest,
         placement_key=source.placement_key,
         # Not the source's placement key: that is the file id of another name, perhaps.
-        file_id=request.file_id if newest is None else newest.file_id,
+        file_id=next_file_id(newest, fresh=request.file_id),
         session=request.session,
         sequence=request.sequence,
         content_type=source.content_type if request.content_type is None else request.content_type,

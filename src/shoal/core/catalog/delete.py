@@ -5,11 +5,12 @@ from shoal.base.ids import VersionId
 from shoal.core.catalog import rows
 from shoal.core.catalog.arguments import check_name, check_version_id
 from shoal.core.catalog.buckets import read_bucket
+from shoal.core.catalog.files import end_file, hide_file, show_file
 from shoal.core.catalog.once import check_operation, do_once
 from shoal.core.catalog.versions import check_precondition, mint_after, promote_newest, release, retire
 from shoal.formats import keys
-from shoal.model.catalog import Version, VersionKind
-from shoal.model.messages.objects import Delete, Deleted
+from shoal.model.catalog import Bucket, Version, VersionKind
+from shoal.model.messages.objects import Delete, Deleted, Name
 from shoal.ports.engine import Tx
 
 
@@ -47,7 +48,9 @@ def _hide(tx: Tx, request: Delete) -> Deleted:
         return Deleted(existed=False)
     retire(tx, bucket, name.key, live=live, value=value)
     tx.delete(keys.live(name.bucket, name.key))
+    hide_file(tx, bucket, live.file_id)
     if not bucket.is_versioned:
+        end_file(tx, bucket, live.file_id)
         return Deleted(existed=True)
     marker = _make_marker(tx, request, live)
     rows.VERSION.put(tx, keys.version(name.bucket, name.key, marker.version_id), marker)
@@ -56,20 +59,32 @@ def _hide(tx: Tx, request: Delete) -> Deleted:
 
 def _remove(tx: Tx, request: Delete, version_id: VersionId) -> bool:
     name = request.name
-    read_bucket(tx, name.bucket)
+    bucket = read_bucket(tx, name.bucket)
     live_key = keys.live(name.bucket, name.key)
     live = rows.VERSION.find(tx, live_key)
     check_precondition(request.precondition, live)
     is_live = live is not None and live.version_id == version_id
     key = live_key if is_live else keys.version(name.bucket, name.key, version_id)
     version = live if is_live else rows.VERSION.find(tx, key)
-    if version is None:
+    if version is None or version.kind is VersionKind.PURGE_MARKER:
         return False
     tx.delete(key)
     release(tx, version)
     if live is None or is_live:
-        promote_newest(tx, name)
+        _promote(tx, bucket, name, removed=version)
     return True
+
+
+def _promote(tx: Tx, bucket: Bucket, name: Name, *, removed: Version) -> None:
+    """Nothing is live after `removed` went, which may have been: what comes next, and what that means for the file."""
+    newest = promote_newest(tx, name)
+    if newest is not None and newest.kind is VersionKind.OBJECT:
+        show_file(tx, bucket, name.key, newest)
+        return
+    hide_file(tx, bucket, removed.file_id)
+    is_last = newest is None or (newest.kind is VersionKind.PURGE_MARKER and newest.file_id != removed.file_id)
+    if is_last:
+        end_file(tx, bucket, removed.file_id)
 
 
 def _make_marker(tx: Tx, request: Delete, live: Version) -> Version:

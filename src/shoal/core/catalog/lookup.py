@@ -31,7 +31,7 @@ def find_version(snapshot: Snapshot, name: Name) -> Version:
     if name.version is None:
         raise _absent(snapshot, name)
     version = rows.VERSION.find(snapshot, keys.version(name.bucket, name.key, name.version))
-    if version is None:
+    if version is None or version.kind is VersionKind.PURGE_MARKER:
         read_bucket(snapshot, name.bucket)
         raise NotFound(f"{name.key!r} has no version {version_text(name.version)}", bucket=name.bucket, key=name.key)
     if version.kind is VersionKind.DELETE_MARKER:
@@ -72,7 +72,7 @@ def _known(ref: ChunkRef, row: ChunkRow | None) -> KnownChunk:
 def _absent(snapshot: Snapshot, name: Name) -> NotFound:
     read_bucket(snapshot, name.bucket)
     newest = newest_other(snapshot, name)
-    if newest is None:
+    if newest is None or rows.VERSION.load(newest[1]).kind is VersionKind.PURGE_MARKER:
         return NotFound(f"there is no object {name.key!r}", bucket=name.bucket, key=name.key)
     return NotFound(
         f"{name.key!r} was deleted; its former versions can still be read by their ids",

@@ -75,7 +75,7 @@ def find_made(
 def keep_made(tx: Tx, version: Version) -> None:
     """`version` is about to lose its row: its maker may still ask for it while its session lives. (A delete's result
     is kept anyway, so its marker is no matter.)"""
-    if version.kind is VersionKind.DELETE_MARKER:
+    if version.kind is not VersionKind.OBJECT:
         return
     session = rows.SESSION.find(tx, keys.session(version.session))
     if session is not None and session.state is SessionState.LIVING and version.sequence >= session.floor:

@@ -46,6 +46,8 @@ IDENTITY = RowKind(catalog.CatalogIdentity)
 SETTINGS = RowKind(cluster.ClusterSettings)
 BUCKET = RowKind(catalog.Bucket)
 VERSION = RowKind(catalog.Version)
+FILE = RowKind(catalog.FileRow)
+FILE_COUNT = RowKind(catalog.FileCount)
 MANIFEST = RowKind(catalog.ManifestHead)
 PAGE = RowKind(catalog.ManifestPage)
 CHUNK = RowKind(catalog.ChunkRow)
@@ -58,3 +60,6 @@ ACCESS_KEY = RowKind(access_keys.AccessKeyRow)
 
 HOLDING = b""
 """A holder row says all with its key."""
+
+NEWEST = b""
+"""So does a row in the order of files."""

@@ -4,6 +4,7 @@ from shoal.base.errors import NotFound, PreconditionFailed
 from shoal.core.catalog import rows
 from shoal.core.catalog.arguments import check_name
 from shoal.core.catalog.buckets import read_bucket
+from shoal.core.catalog.files import show_file
 from shoal.core.catalog.once import check_operation, do_once
 from shoal.core.catalog.versions import promote_newest
 from shoal.formats import keys
@@ -33,7 +34,7 @@ def undelete_object(tx: Tx, request: Undelete, *, key_id: str) -> Version:
 
 def _undelete(tx: Tx, request: Undelete) -> Version:
     name = Name(request.bucket, request.key)
-    read_bucket(tx, name.bucket)
+    bucket = read_bucket(tx, name.bucket)
     if tx.get(keys.live(name.bucket, name.key)) is not None:
         raise PreconditionFailed(f"{name.key!r} is not deleted", bucket=name.bucket, key=name.key)
     start, end = keys.versions(name.bucket, name.key)
@@ -44,7 +45,10 @@ def _undelete(tx: Tx, request: Undelete) -> Version:
             for marker in markers:
                 tx.delete(marker)
             promote_newest(tx, name)
+            show_file(tx, bucket, name.key, version)
             return version
+        if version.kind is VersionKind.PURGE_MARKER:
+            break
         markers.append(key)
     raise _nothing_below(name, len(markers))
 

@@ -73,7 +73,7 @@ def _sum(live: Sequence[Row], former: Sequence[Row]) -> Usage:
         object_bytes=_bytes([rows.VERSION.load(value) for _, value in live]),
         former_versions=len(kept),
         former_bytes=_bytes(kept),
-        delete_markers=len(others) - len(kept),
+        delete_markers=sum(version.kind is VersionKind.DELETE_MARKER for version in others),
     )
 
 

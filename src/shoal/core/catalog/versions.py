@@ -1,7 +1,7 @@
 """Versions of one name: the live one in `o/`, all others in `v/`, newest first.
 
-Invariant: a live version is newer than all others of its name; without one the newest is a delete marker, or there is
-none.
+Invariant: a live version is newer than all others of its name; without one the newest is a marker, or there is none.
+What lies below a purge marker is nobody's any more.
 """
 
 from msgspec.structs import replace
@@ -37,7 +37,7 @@ def newest_other(snapshot: Snapshot, name: Name) -> Row | None:
 
 
 def newest_version(snapshot: Snapshot, name: Name, live: Version | None) -> Version | None:
-    """The newest version of a name, which is `live` if there is one, and else may be a delete marker."""
+    """The newest version of a name, which is `live` if there is one, and else may be a marker."""
     if live is not None:
         return live
     other = newest_other(snapshot, name)
@@ -86,12 +86,15 @@ def _count(tx: Tx, version: Version, step: int) -> None:
         change_references(tx, [ref.chunk for ref in version.chunks], step)
 
 
-def promote_newest(tx: Tx, name: Name) -> None:
-    """After a removal: the newest version becomes the live one again, unless it is a delete marker."""
+def promote_newest(tx: Tx, name: Name) -> Version | None:
+    """After a removal: the newest version that is left, if there is one. It becomes the live one again, unless it is a
+    marker."""
     newest = newest_other(tx, name)
     if newest is None:
-        return
+        return None
     key, value = newest
-    if rows.VERSION.load(value).kind is VersionKind.OBJECT:
+    version = rows.VERSION.load(value)
+    if version.kind is VersionKind.OBJECT:
         tx.delete(key)
         tx.put(keys.live(name.bucket, name.key), value)
+    return version

@@ -1,6 +1,6 @@
 """From a selector's order to a placement: how many copies, how many must be durable, and not all in one place."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from shoal.base.errors import QuorumNotReached, check
@@ -9,23 +9,38 @@ from shoal.model.cluster import COPIES_AUTO_MAX, ClusterMap, ClusterSettings, No
 SPARES = 2
 """Stand-ins named with a write: both of the other replicas of a chunk may fail in one PUT."""
 
+Chosen = tuple[NodeRecord, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class PlacementPlan:
     """Where one chunk goes. `replicas[0]` is its primary; `spares` stand in for replicas that fail, in order."""
 
-    replicas: tuple[NodeRecord, ...]
-    spares: tuple[NodeRecord, ...]
+    replicas: Chosen
+    spares: Chosen
+    quorum: int
+    """Durable replicas that an acknowledgement needs."""
+
+
+def staying_members(nodes: Iterable[NodeRecord]) -> int:
+    """How many members keep their replicas. Never those that happen to be up, or an outage would quietly lower what an
+    acknowledgement means."""
+    return sum(not node.is_draining for node in nodes)
 
 
 def copies_wanted(cluster_map: ClusterMap) -> int:
-    """Replicas that each chunk should have.
+    """Replicas that each chunk should have, if nobody asked for others. With `auto`: the smaller of 3 and the members
+    that are not draining."""
+    return cluster_map.settings.copies or max(1, min(COPIES_AUTO_MAX, staying_members(cluster_map.nodes)))
 
-    With `auto`: the smaller of 3 and the members that are not draining. Never counted over those that happen to be
-    up, or an outage would quietly lower what an acknowledgement means.
+
+def copies_asked(copies: int, *, wanted: int, staying: int) -> int:
+    """Replicas that a chunk should have for which a writer asked `copies`, or 0 for those `wanted` of every chunk.
+
+    As many as members stay are enough for now, as with `auto`: two copies asked of a cluster of one node are one, until
+    there is another node.
     """
-    staying = sum(not node.is_draining for node in cluster_map.nodes)
-    return cluster_map.settings.copies or max(1, min(COPIES_AUTO_MAX, staying))
+    return max(1, min(copies, staying)) if copies else wanted
 
 
 def write_quorum(copies: int, settings: ClusterSettings) -> int:
@@ -33,8 +48,8 @@ def write_quorum(copies: int, settings: ClusterSettings) -> int:
     return settings.write_quorum or copies // 2 + 1
 
 
-def choose(order: Sequence[NodeRecord], *, copies: int, spares: int) -> PlacementPlan:
-    """Take `copies` replicas and `spares` stand-ins from `order`, fewer if there are fewer nodes.
+def choose(order: Sequence[NodeRecord], *, copies: int, spares: int) -> tuple[Chosen, Chosen]:
+    """Take `copies` replicas and then `spares` stand-ins from `order`, fewer if there are fewer nodes.
 
     Shape: distinct nodes; distinct zones while there are zones left, within a zone distinct machines, on a machine
     distinct devices; otherwise as preferred. The first of `order` is always the primary.
@@ -43,19 +58,22 @@ def choose(order: Sequence[NodeRecord], *, copies: int, spares: int) -> Placemen
     spread = _in_rounds(order, lambda node: (node.machine, node.device))
     spread = _in_rounds(spread, lambda node: node.machine)
     spread = _in_rounds(spread, lambda node: node.zone)
-    return PlacementPlan(tuple(spread[:copies]), tuple(spread[copies : copies + spares]))
+    return tuple(spread[:copies]), tuple(spread[copies : copies + spares])
 
 
-def plan_placement(cluster_map: ClusterMap, order: Sequence[NodeRecord], *, spares: int = SPARES) -> PlacementPlan:
-    """Choose from `order` as many replicas as the cluster wants.
+def plan_placement(
+    cluster_map: ClusterMap, order: Sequence[NodeRecord], *, copies: int = 0, spares: int = SPARES
+) -> PlacementPlan:
+    """Choose from `order` as many replicas as were asked for; 0 is as many as the cluster wants.
 
     Raises: QuorumNotReached if `order` has fewer nodes than a write needs, with how many are up.
     """
-    copies = copies_wanted(cluster_map)
+    staying = staying_members(cluster_map.nodes)
+    copies = copies_asked(copies, wanted=copies_wanted(cluster_map), staying=staying)
     quorum = write_quorum(copies, cluster_map.settings)
     if len(order) < quorum:
         raise QuorumNotReached(_shortage(cluster_map, len(order), quorum), eligible=len(order), quorum=quorum)
-    return choose(order, copies=max(copies, quorum), spares=spares)
+    return PlacementPlan(*choose(order, copies=max(copies, quorum), spares=spares), quorum=quorum)
 
 
 def _in_rounds(nodes: Sequence[NodeRecord], place: Callable[[NodeRecord], Hashable]) -> Sequence[NodeRecord]:

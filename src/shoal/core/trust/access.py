@@ -4,7 +4,7 @@ from shoal.base.errors import AccessDenied, check
 from shoal.base.ids import WallNs
 from shoal.core.routes import Caller, Reach, Route
 from shoal.model.access_keys import Scope
-from shoal.model.messages import buckets, copies, objects
+from shoal.model.messages import buckets, copies, files, objects
 from shoal.ports.keyring import AccessKey
 
 _SCOPES = {Caller.READER: Scope.READ, Caller.WRITER: Scope.WRITE, Caller.ADMIN: Scope.ADMIN}
@@ -50,6 +50,9 @@ def _buckets_named(message: object) -> tuple[str, ...]:
             | buckets.CreateBucket(bucket=bucket)
             | buckets.DeleteBucket(bucket=bucket)
             | buckets.GetUsage(bucket=bucket)
+            | files.FindFile(bucket=bucket)
+            | files.ListFiles(bucket=bucket)
+            | files.Purge(bucket=bucket)
         ):
             return (bucket,)
         case objects.Delete(name=name) | objects.GetPage(name=name):

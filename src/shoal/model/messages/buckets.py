@@ -8,12 +8,15 @@ from shoal.model.messages.objects import LIST_MAX
 
 
 class CreateBucket(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """Make a bucket. One without versions keeps only the newest content of each object."""
+    """Make a bucket. One without versions keeps only the newest content of each object; in one with file ids each
+    name is found by its file id too, and newest first. The buckets of doors are always as these need them."""
 
     session: SessionId
     sequence: int
     bucket: str
     is_versioned: bool = True
+    has_file_ids: bool = False
+    is_deduplicated: bool = True
 
 
 class BucketCreated(msgspec.Struct, frozen=True, array_like=True):

@@ -15,6 +15,7 @@ from shoal.base.errors import (
     ShoalError,
     TransientError,
 )
+from shoal.base.ids import WallNs
 from shoal.core.catalog import rows
 from shoal.core.catalog.chunks import (
     DEDUP_BYTES_MIN,
@@ -26,7 +27,7 @@ from shoal.core.catalog.chunks import (
 )
 from shoal.core.trust.receipts import ChunkFacts
 from shoal.formats import keys
-from shoal.model.catalog import ChunkState, Placement, PlacementState
+from shoal.model.catalog import Bucket, ChunkState, Placement, PlacementState
 from shoal.model.cluster import ClusterSettings
 from shoal.model.messages.objects import ChunkUpload
 from shoal.model.messages.replicas import Pending
@@ -56,7 +57,7 @@ def test_receipts_of_a_majority_prove_a_chunk(bench: CatalogBench) -> None:
     ("holders", "copies", "settings"),
     [
         ("a", 0, ClusterSettings()),
-        ("ab", 4, ClusterSettings()),
+        ("a", 2, ClusterSettings()),
         ("ab", 0, ClusterSettings(write_quorum=3)),
         ("aa", 0, ClusterSettings()),
         ("", 1, ClusterSettings()),
@@ -167,9 +168,22 @@ def test_large_chunks_are_offered_for_dedup_and_the_first_stays(bench: CatalogBe
     data = bytes(DEDUP_BYTES_MIN)
     first, second = (make_upload(bench.mint(bench.last_session), data, holders="ab") for _ in range(2))
     for upload in (small, first, second):
-        bench.tx(partial(offer_for_dedup, bucket=BUCKET, upload=upload))
+        bench.tx(partial(offer_for_dedup, bucket=Bucket(BUCKET, WallNs(1)), upload=upload))
     assert bench.rows.get(keys.dedup(BUCKET, small.sha256)) is None
     assert bench.rows.get(keys.dedup(BUCKET, first.sha256)) == first.chunk
+
+
+def test_a_bucket_that_shares_no_bytes_offers_none(bench: CatalogBench) -> None:
+    upload = make_upload(bench.mint(bench.session()), bytes(DEDUP_BYTES_MIN), holders="ab")
+    bucket = Bucket("jsonl", WallNs(1), is_deduplicated=False)
+    bench.tx(lambda tx: offer_for_dedup(tx, bucket, upload))
+    assert bench.rows.get(keys.dedup("jsonl", upload.sha256)) is None
+
+
+def test_more_copies_than_members_are_a_majority_of_the_members(bench: CatalogBench) -> None:
+    prove(bench, upload_of(bench, "ab", copies=16))
+    with pytest.raises(QuorumNotReached):
+        prove(bench, upload_of(bench, "a", copies=16))
 
 
 def test_references_rise_and_fall_and_never_below_none(bench: CatalogBench) -> None:

@@ -24,7 +24,7 @@ from shoal.formats import keys
 from shoal.model.catalog import ChunkRow, ChunkState, ManifestHead, Version
 from shoal.model.messages.copies import Copy
 from shoal.model.messages.objects import ListVersions, Name, Precondition
-from support.catalog_bench import BUCKET, CatalogBench
+from support.catalog_bench import BUCKET, CatalogBench, uuid_of
 
 DATA = b"12345678"
 COPY = Copy(
@@ -70,7 +70,7 @@ def test_a_copy_has_the_content_and_a_life_of_its_own(bench: CatalogBench) -> No
     for name in set(Version.__struct_fields__) - own:
         assert getattr(copy, name) == getattr(source, name)
     assert copy.version_id > source.version_id
-    assert copy.file_id == "file-of-2" != source.file_id
+    assert copy.file_id == uuid_of("file", 2) != source.file_id
     assert references(bench, source) == [2, 2]
 
 

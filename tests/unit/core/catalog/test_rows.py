@@ -16,6 +16,8 @@ from shoal.model.catalog import (
     ChunkRef,
     ChunkRow,
     ChunkState,
+    FileCount,
+    FileRow,
     Lease,
     ManifestHead,
     ManifestPage,
@@ -73,6 +75,8 @@ SAMPLES: list[tuple[rows.RowKind[Any], object]] = [
             metadata={"k": "v"},
         ),
     ),
+    (rows.FILE, FileRow("b", "k", WallNs(1), VersionId(bytes(16)))),
+    (rows.FILE_COUNT, FileCount(1)),
     (rows.MANIFEST, ManifestHead(ManifestState.LIVE, SessionId(1), 2, 3, 4, 5)),
     (rows.PAGE, ManifestPage((REF,))),
     (
@@ -113,6 +117,7 @@ def test_rows_are_stored_as_they_were_in_layout_1() -> None:
     golden = (Path(__file__).parents[3] / "golden" / "catalog-rows-v1.txt").read_text().splitlines()
     lines = [f"{type(record).__name__} {wire.encode(record).hex()}" for _, record in SAMPLES]
     assert lines == golden
+    assert rows.BUCKET.load(bytes.fromhex("93a16201c3")) == Bucket("b", WallNs(1)), "of an older release"
     for (kind, record), line in zip(SAMPLES, golden, strict=True):
         assert kind.load(bytes.fromhex(line.split()[1])) == record
 

@@ -35,24 +35,24 @@ def names(nodes: tuple[NodeRecord, ...]) -> str:
     ],
 )
 def test_zones_are_distinct_while_there_are_zones_left(zones: str, replicas: str, spares: str) -> None:
-    plan = choose(in_zones(*zones), copies=3, spares=2)
-    assert (names(plan.replicas), names(plan.spares)) == (replicas, spares)
+    chosen, stand_ins = choose(in_zones(*zones), copies=3, spares=2)
+    assert (names(chosen), names(stand_ins)) == (replicas, spares)
 
 
 def test_in_one_zone_machines_and_then_devices_are_distinct() -> None:
     places = [("m", "sda"), ("m", "sda"), ("m", "sdb"), ("n", "sda")]
     nodes = [member(str(at), machine=machine, device=device) for at, (machine, device) in enumerate(places)]
-    assert names(choose(nodes, copies=4, spares=0).replicas) == "0321"
+    assert names(choose(nodes, copies=4, spares=0)[0]) == "0321"
 
 
 def test_zone_goes_before_machine() -> None:
     nodes = [member("0", zone="a"), member("1", zone="a", machine="other"), member("2", zone="b")]
-    assert names(choose(nodes, copies=2, spares=1).replicas) == "02"
+    assert names(choose(nodes, copies=2, spares=1)[0]) == "02"
 
 
 def test_fewer_nodes_than_copies_are_all_chosen() -> None:
-    plan = choose(in_zones("a", "b"), copies=3, spares=2)
-    assert (names(plan.replicas), plan.spares) == ("01", ())
+    chosen, stand_ins = choose(in_zones("a", "b"), copies=3, spares=2)
+    assert (names(chosen), stand_ins) == ("01", ())
 
 
 def test_no_copies_is_a_bug() -> None:
@@ -63,11 +63,11 @@ def test_no_copies_is_a_bug() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("mn")), min_size=1, max_size=8), st.integers(1, 5))
 def test_choice_is_distinct_spread_and_keeps_the_primary(places: list[tuple[str, str]], copies: int) -> None:
     nodes = [member(str(at), zone=zone, machine=zone + machine) for at, (zone, machine) in enumerate(places)]
-    plan = choose(nodes, copies=copies, spares=8)
-    assert plan.replicas[0] is nodes[0]
-    assert sorted(names(plan.replicas + plan.spares)) == sorted(names(tuple(nodes)))
-    assert len(plan.replicas) == min(copies, len(nodes))
-    assert len({node.zone for node in plan.replicas}) == min(len(plan.replicas), len({zone for zone, _ in places}))
+    chosen, stand_ins = choose(nodes, copies=copies, spares=8)
+    assert chosen[0] is nodes[0]
+    assert sorted(names(chosen + stand_ins)) == sorted(names(tuple(nodes)))
+    assert len(chosen) == min(copies, len(nodes))
+    assert len({node.zone for node in chosen}) == min(len(chosen), len({zone for zone, _ in places}))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""Purge: all versions of a name go for good, and the id of its file is over. Bytes are not touched.
+
+A name may have more versions than one transaction should remove. So the first one takes the name out of everybody's
+sight: the live version goes, and above the others that are left comes a marker, below which nobody looks. Others
+remove what is below it, and it last. A purge that breaks off can be taken up again, by the name or by the file id;
+an upload in between stands above the marker and is a new file.
+"""
+
+from shoal.base.errors import InvalidArgument
+from shoal.base.ids import parse_file_id
+from shoal.core.catalog import rows
+from shoal.core.catalog.buckets import read_bucket
+from shoal.core.catalog.files import end_file, hide_file, mark_purge
+from shoal.core.catalog.once import check_operation, do_once
+from shoal.core.catalog.versions import mint_after, newest_version, release
+from shoal.core.names import check_bucket, check_key
+from shoal.formats import keys
+from shoal.formats.keys import Range
+from shoal.model.catalog import Bucket, PurgeBegun, Version, VersionKind
+from shoal.model.messages.files import Purge
+from shoal.model.messages.objects import Name
+from shoal.ports.engine import Tx
+
+PURGE_ROWS = 256
+"""Versions, and about as many chunks, that one transaction removes: a few milliseconds."""
+
+
+def check_purge(request: Purge) -> None:
+    """Check all that needs no row. Raises: InvalidArgument."""
+    check_operation(request)
+    check_bucket(request.bucket)
+    if bool(request.key) == bool(request.file_id):
+        raise InvalidArgument("a purge is of a name or of a file id")
+    if request.key:
+        check_key(request.key)
+    else:
+        parse_file_id(request.file_id)
+
+
+def begin_purge(tx: Tx, request: Purge, *, key_id: str) -> PurgeBegun:
+    """Take the name out of sight, and remove what one transaction can, once: a retry finds what its first try did.
+    With a marker in the answer versions are left, for `continue_purge`.
+
+    Raises: StaleEpoch, AccessDenied for the session; NotFound for the bucket.
+    """
+    return do_once(tx, request, lambda: _begin(tx, request), key_id=key_id, kind=PurgeBegun)
+
+
+def continue_purge(tx: Tx, bucket_name: str, begun: PurgeBegun) -> bool:
+    """Remove the next versions below the marker. Returns whether some are left; whoever comes late finds none."""
+    if begun.marker is None:
+        return False
+    key = keys.version(bucket_name, begun.key, begun.marker)
+    marker = rows.VERSION.find(tx, key)
+    if marker is None:
+        return False
+    bucket = read_bucket(tx, bucket_name)
+    if _remove(tx, bucket, (key + b"\x00", keys.versions(bucket_name, begun.key)[1])):
+        return True
+    tx.delete(key)
+    end_file(tx, bucket, marker.file_id)
+    return False
+
+
+def _begin(tx: Tx, request: Purge) -> PurgeBegun:
+    bucket = read_bucket(tx, request.bucket)
+    begun = PurgeBegun(existed=True, key=request.key) if request.key else _file_found(tx, request)
+    if begun.marker is not None or not begun.existed:
+        return begun
+    name = Name(bucket.name, begun.key)
+    live_key = keys.live(bucket.name, begun.key)
+    live = rows.VERSION.find(tx, live_key)
+    newest = newest_version(tx, name, live)
+    if newest is None:
+        return PurgeBegun(existed=False)
+    if newest.kind is VersionKind.PURGE_MARKER:
+        return PurgeBegun(existed=True, key=begun.key, marker=newest.version_id)
+    if live is not None:
+        tx.delete(live_key)
+        release(tx, live)
+    hide_file(tx, bucket, newest.file_id)
+    if not _remove(tx, bucket, keys.versions(bucket.name, begun.key)):
+        end_file(tx, bucket, newest.file_id)
+        return begun
+    marker = _make_marker(tx, request, newest)
+    rows.VERSION.put(tx, keys.version(bucket.name, begun.key, marker.version_id), marker)
+    mark_purge(tx, bucket, newest.file_id, marker.version_id)
+    return PurgeBegun(existed=True, key=begun.key, marker=marker.version_id)
+
+
+def _file_found(tx: Tx, request: Purge) -> PurgeBegun:
+    row = rows.FILE.find(tx, keys.file(parse_file_id(request.file_id)))
+    if row is None or row.bucket != request.bucket:
+        return PurgeBegun(existed=False)
+    return PurgeBegun(existed=True, key=row.key, marker=row.purge)
+
+
+def _remove(tx: Tx, bucket: Bucket, span: Range) -> bool:
+    """Remove the first versions of `span`. Returns whether some are left."""
+    found = tx.scan(*span, limit=PURGE_ROWS + 1)
+    done = 0
+    for key, value in found:
+        if done >= PURGE_ROWS:
+            return True
+        version = rows.VERSION.load(value)
+        tx.delete(key)
+        release(tx, version)
+        if version.kind is VersionKind.PURGE_MARKER:
+            end_file(tx, bucket, version.file_id)
+        done += max(1, len(version.chunks))
+    return False
+
+
+def _make_marker(tx: Tx, request: Purge, newest: Version) -> Version:
+    stamp = tx.stamp()
+    return Version(
+        version_id=mint_after(newest, stamp=stamp, commit_number=tx.commit_number),
+        kind=VersionKind.PURGE_MARKER,
+        size=0,
+        created_ns=stamp,
+        root=b"",
+        chunk_count=0,
+        chunk_bytes=0,
+        chunks=(),
+        manifest=b"",
+        placement_key=newest.placement_key,
+        file_id=newest.file_id,
+        session=request.session,
+        sequence=request.sequence,
+    )

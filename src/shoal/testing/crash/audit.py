@@ -34,14 +34,18 @@ class Audit:
     async def _judge(self, disk: SimDisk, operation: int) -> None:
         machine = await start(disk, with_catalog=self.with_catalog, seed=_AFTER_SEED)
         try:
-            held = await _held(machine.store)
-            self.promises.judge_replicas(held, operation)
-            _require_no_rot(machine.store)
-            if machine.engine is not None:
-                await self._judge_catalog(machine.engine, held, operation)
+            await self.judge_running(machine, operation)
             await _go_on(machine)
         finally:
             await machine.kill()
+
+    async def judge_running(self, machine: Machine, operation: int) -> None:
+        """The same of a machine that is up. Raises: PromiseBroken, and what reading raises."""
+        held = await _held(machine.store)
+        self.promises.judge_replicas(held, operation)
+        _require_no_rot(machine.store)
+        if machine.engine is not None:
+            await self._judge_catalog(machine.engine, held, operation)
 
     async def _judge_catalog(self, engine: SqliteEngine, held: dict[ReplicaId, bytes], operation: int) -> None:
         number, rows = await engine.read(_look)

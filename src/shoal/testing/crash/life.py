@@ -39,28 +39,34 @@ class Life:
 
     async def run(self, sequence: Sequence) -> None:
         """From an empty disk through all steps, then killed."""
-        machine = await self._start()
+        machine = await self.start()
         for step in sequence:
             self.last_step_from = self.disk.operations
-            machine = await self._take(step, machine)
+            machine = await self.take(step, machine)
         await machine.kill()
 
-    async def _start(self) -> Machine:
+    async def start(self) -> Machine:
+        """Begin, or begin again. Raises: what `machine.start` raises."""
         self._starts += 1
         return await start(self.disk, with_catalog=self.with_catalog, seed=self._starts)
 
-    async def _take(self, step: Step, machine: Machine) -> Machine:
+    async def take(self, step: Step, machine: Machine) -> Machine:
+        """One step; the machine as it is behind it. Raises: what the product says to whoever asked it to."""
         match step:
             case Step.RESTART:
                 await machine.stop()
-                return await self._start()
+                return await self.start()
             case Step.KILL:
                 await machine.kill()
-                return await self._start()
+                return await self.start()
             case Step.PUT | Step.LARGE:
                 await self._create(machine, is_large=step is Step.LARGE)
             case Step.TOGETHER:
-                await asyncio.gather(*(self._create(machine, is_large=False) for _ in range(2)))
+                puts = [self._create(machine, is_large=False) for _ in range(2)]
+                ends = await asyncio.gather(*puts, return_exceptions=True)
+                for end in ends:
+                    if end is not None:
+                        raise end
             case Step.ROTATE:
                 machine.whims.ask_for("store.rotate_early")
                 await self._create(machine, is_large=False)

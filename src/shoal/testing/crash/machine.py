@@ -114,5 +114,6 @@ async def start(disk: SimDisk, *, with_catalog: bool, seed: int) -> Machine:
 
 async def _start_engine(env: Env, disk: SimDisk, tasks: OwnedTasks) -> SqliteEngine:
     engine = await open_sim_engine(env, disk, name=CATALOG, log=SilentLog())
-    tasks.start(engine.run(), name="catalog")
+    serving = tasks.start(engine.run(), name="catalog")
+    serving.add_done_callback(lambda task: None if task.cancelled() else task.exception())  # callers are told as well
     return engine

@@ -193,6 +193,10 @@ def test_a_key_is_usable_until_it_is_revoked() -> None:
             bench.read(lambda snapshot, gone=gone: check_usable(snapshot, gone))  # type: ignore[misc]
 
 
+def test_the_key_of_a_door_is_always_usable() -> None:
+    CatalogBench().read(lambda snapshot: check_usable(snapshot, "door/jsonl"))
+
+
 def test_keys_are_listed_page_by_page_revoked_ones_too() -> None:
     bench = CatalogBench()
     ids = [f"k{number}" for number in range(5)]

@@ -134,13 +134,13 @@ class LocalProcesses:
 
 
 @contextmanager
-def shoal_up(data: Path, *options: str) -> Iterator[LocalProcesses]:
+def shoal_up(data: Path, *options: str, environ: Mapping[str, str] | None = None) -> Iterator[LocalProcesses]:
     """`shoal up` on free ports, with its log beside `data`; ready on entry, and ended with SIGTERM if it still runs."""
     log = data.with_name(f"{data.name}.log")
     with log.open("w") as errors:
         process = subprocess.Popen(
             [*SHOAL, "up", "--data", data, "--port-base", "0", *options],
-            env=_environment({}),
+            env=_environment(environ or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from shoal.base.errors import InvalidArgument
-from shoal.base.units import DAY, MILLISECOND, SECOND, TIB, parse_duration, parse_size
+from shoal.base.units import DAY, KIB, MILLISECOND, SECOND, TIB, parse_duration, parse_size
 
-_SIZE_MAX = 1 << 60
+_SIZE_MAX = 512 * TIB
 _DURATION_MAX = 365 * DAY
 
 
@@ -62,6 +62,11 @@ def _size(text: str) -> int:
     return size
 
 
+def _size_text(size: int) -> str:
+    """Exactly, in units that keep the number short enough to be read again."""
+    return f"{size // KIB}KiB" if size % KIB == 0 else str(size)
+
+
 def _duration(text: str) -> int:
     duration_ns = parse_duration(text)
     if not 1 <= duration_ns <= _DURATION_MAX:
@@ -78,5 +83,5 @@ def _duration_text(duration_ns: int) -> str:
 ADDRESS = Parsed("HOST:PORT", _address)
 CHUNK_BYTES = Parsed("SIZE", _chunk_bytes)
 COPIES = Parsed("COPIES", _copies, text=lambda copies: str(copies) if copies else "auto")
-SIZE = Parsed("SIZE", _size)
+SIZE = Parsed("SIZE", _size, text=_size_text)
 DURATION = Parsed("TIME", _duration, text=_duration_text)

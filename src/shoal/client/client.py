@@ -29,6 +29,7 @@ from shoal.core.names import ObjectName, check_bucket, check_key
 from shoal.formats.errors import error_of
 from shoal.model.access_keys import Scope
 from shoal.model.catalog import Bucket, Version
+from shoal.model.cluster import MapDelta
 from shoal.model.messages.buckets import Usage
 from shoal.model.messages.files import FileList, FindFile, KnownFile, ListFiles
 from shoal.model.messages.keys import CreateKey, KeyList, KeyRevoked, ListKeys, RevokeKey
@@ -323,6 +324,10 @@ class Client:
     async def status(self) -> ClusterStatus:
         """How the cluster is."""
         return await self._directory.status()
+
+    async def map_since(self, map_version: int) -> MapDelta:
+        """What has changed among the members since that version; all of it since 0."""
+        return await self._directory.map_since(map_version)
 
     # -- looking after the cluster
 

@@ -412,6 +412,7 @@ VERBS: dict[str, Callable[[Client], Awaitable[Any]]] = {
     "versions": lambda client: client.versions(ListVersions(bucket=BUCKET, key="key")),
     "status": lambda client: client.status(),
     "scope": lambda client: client.scope(),
+    "map_since": lambda client: client.map_since(0),
     "create_key": lambda client: client.create_key(CreateKey(name="backup", scope=Scope.READ)),
     "list_keys": lambda client: client.list_keys(ListKeys()),
     "revoke_key": lambda client: client.revoke_key(RevokeKey("spare")),

@@ -51,6 +51,8 @@ class Chronicle:
         self.versions = VersionBook()
         self.counts: Counter[str] = Counter()
         """Operations that ended, by what they did and how they ended."""
+        self.kept: dict[str, str | None] = {}
+        """The tag, or nothing, that certain names must have now, because nobody is changing them."""
         self._sizes: dict[str, int] = {}
         self._history: dict[str, list[Operation]] = {}
         self._open: dict[Ticket, Attempt] = {}
@@ -119,6 +121,11 @@ class Chronicle:
         self.ledger.refused(attempt.ticket)
         expected, value = getattr(attempt.action, "expected", None), attempt.action.value
         self._close(attempt, CompareAndSet(expected, value, was_swapped=False))
+
+    def failed(self, attempt: Attempt) -> None:
+        """It was surely not done, for a reason that says nothing of what is held."""
+        self.ledger.refused(attempt.ticket)
+        del self._open[attempt.ticket]
 
     def _close(self, attempt: Attempt, action: Write | CompareAndSet) -> None:
         del self._open[attempt.ticket]

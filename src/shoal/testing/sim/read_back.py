@@ -45,6 +45,8 @@ class ReadBack:
                 await reader.list_versions(key, page=100)
                 for version in self._chronicle.versions.certain(key):
                     await reader.read_version(key, version)
+            for key, tag in self._chronicle.kept.items():
+                await reader.read_kept(key, tag)
             await reader.list_registers(self._chronicle.registers, page=100)
         self.is_done = True
         await asyncio.Event().wait()

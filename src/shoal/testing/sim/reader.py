@@ -11,6 +11,7 @@ from shoal.client.get import ObjectGet
 from shoal.model.catalog import Version, VersionKind
 from shoal.model.messages.objects import ListObjects, ListVersions
 from shoal.testing.sim.chronicle import TAG, Chronicle
+from shoal.testing.sim.ledger import LedgerBroken
 from shoal.wiring.transfers import BytesSink
 
 BUCKET = "default"
@@ -36,6 +37,15 @@ class Reader:
             self._chronicle.read(key, found.version.metadata[TAG], reading)
             await self._read_bytes(found, is_whole=is_whole)
             return found.version
+
+    async def read_kept(self, key: str, tag: str | None) -> None:
+        """Read a name that must have this tag, or nothing. Raises: LedgerBroken."""
+        async with self._opened(key) as found:
+            held = None if found is None else found.version.metadata[TAG]
+            if held != tag:
+                raise LedgerBroken(f"{key!r} holds {held!r}, and was left with {tag!r}")
+            if found is not None:
+                await self._read_bytes(found, is_whole=True)
 
     async def read_version(self, key: str, version: VersionId) -> bool:
         """Read one version whole; False if it is gone, and may be."""

@@ -1,7 +1,8 @@
 """One user of a simulated cluster: a seeded mix of everything that users can do.
 
 Keys below `register/` are overwritten and deleted by all workers at once, so each is a register that must be
-linearizable. Below `shelf/` versions are made, and removed one by one.
+linearizable. Below `shelf/` versions are made, and removed one by one. A drawer, a cabinet and an access key are a
+user's own, so that copies, moves, undeleted and restored objects, buckets and their counts must be exact.
 """
 
 import asyncio
@@ -11,17 +12,19 @@ from random import Random
 
 from shoal.base.errors import AccessDenied, PreconditionFailed, TransientError
 from shoal.base.ids import VersionId
-from shoal.base.units import KIB, SECOND
+from shoal.base.units import SECOND
 from shoal.client.client import Client
-from shoal.client.put import PutOptions
-from shoal.model.cluster import INLINE_CHUNKS_MAX
 from shoal.model.messages.objects import Precondition
+from shoal.testing.sim.cabinet import Cabinet
 from shoal.testing.sim.chronicle import TAG, Chronicle
+from shoal.testing.sim.contents import Contents
+from shoal.testing.sim.drawer import Drawer
+from shoal.testing.sim.key_holder import CatalogUnder, KeyHolder
 from shoal.testing.sim.linearizability import CompareAndSet, Write
 from shoal.testing.sim.nemesis import is_about_clocks
+from shoal.testing.sim.outcome import SURELY_NOT_DONE
 from shoal.testing.sim.reader import BUCKET, REGISTERS, Reader
 from shoal.testing.sim.trespasser import FORBIDDEN, Trespasser
-from shoal.wiring.transfers import BytesSource
 
 SHELF = "shelf/"
 
@@ -36,15 +39,15 @@ MIX: Mapping[str, int] = {
     "versions": 4,
     "shelve": 5,
     "unshelve": 4,
+    "drawer": 22,
+    "cabinet": 8,
+    "access_key": 3,
     "trespass": 3,
     "echo": 8,
 }
 """Operations, and how often each comes."""
 
 _SHELVES = 2
-_PAGED_CHUNK_BYTES = 700
-_PAGED_CHUNKS_MAX = INLINE_CHUNKS_MAX + 8
-_STREAMED_BYTES_MAX = 400 * KIB
 _PAGE = 3
 """Entries in one page of a list: few, so that lists have several."""
 _NOTHING_TO_DO = "had nothing to do"
@@ -74,8 +77,9 @@ class Worker:
         settings: WorkSettings,
         trespasser: Trespasser,
         repeat: Callable[[Random], Awaitable[str]],
+        catalog_under: CatalogUnder,
     ) -> None:
-        """`repeat` sends something again that was answered already."""
+        """`repeat` sends something again that was answered already; `catalog_under` asks under another key."""
         self._client = client
         self._chronicle = chronicle
         self._settings = settings
@@ -83,6 +87,11 @@ class Worker:
         self._repeat = repeat
         self._rng = Random(name)
         self._reader = Reader(client, chronicle, self._rng)
+        self._contents = Contents(chronicle, self._rng, chunk_bytes=settings.chunk_bytes)
+        own = Random(f"{name}/own")
+        self._drawer_of_mine = Drawer(name, client, chronicle, contents=self._contents, rng=own)
+        self._cabinet_of_mine = Cabinet(name, client, contents=self._contents, rng=own)
+        self._key_holder = KeyHolder(client, catalog_under)
         self._seen: dict[str, tuple[VersionId, str]] = {}
         """What I last found under each register."""
         self._tag = ""
@@ -121,13 +130,16 @@ class Worker:
         return await self._put_as(key, CompareAndSet(None, self._tag, None), Precondition(if_absent=True))
 
     async def _put_as(self, key: str, action: Write | CompareAndSet, precondition: Precondition) -> str:
-        content, options = self._draw_content(precondition)
+        source, options = self._contents.draw(self._tag, precondition)
         attempt = self._chronicle.begin(key, action)
         try:
-            version = await self._client.put(BUCKET, key, BytesSource(content), options=options)
+            version = await self._client.put(BUCKET, key, source, options=options)
         except PreconditionFailed:
             self._chronicle.refused(attempt)
             return "refused"
+        except SURELY_NOT_DONE:
+            self._chronicle.failed(attempt)
+            raise
         self._chronicle.done(attempt)
         self._chronicle.versions.made(key, version.version_id, self._tag)
         self._seen[key] = version.version_id, self._tag
@@ -146,14 +158,17 @@ class Worker:
         except PreconditionFailed:
             self._chronicle.refused(attempt)
             return "refused"
+        except SURELY_NOT_DONE:
+            self._chronicle.failed(attempt)
+            raise
         self._chronicle.done(attempt)
         self._seen.pop(key, None)
         return "done"
 
     async def _shelve(self) -> str:
         key = self._shelf()
-        content, options = self._draw_content(Precondition())
-        version = await self._client.put(BUCKET, key, BytesSource(content), options=options)
+        source, options = self._contents.draw(self._tag)
+        version = await self._client.put(BUCKET, key, source, options=options)
         self._chronicle.versions.made(key, version.version_id, self._tag)
         return "done"
 
@@ -199,6 +214,19 @@ class Worker:
         await self._reader.list_versions(self._rng.choice((self._register(), self._shelf())), page=_PAGE)
         return "done"
 
+    # -- what is one's own
+
+    async def _drawer(self) -> str:
+        return await self._drawer_of_mine.step(self._tag)
+
+    async def _cabinet(self) -> str:
+        return await self._cabinet_of_mine.step(self._tag)
+
+    async def _access_key(self) -> str:
+        return await self._key_holder.step()
+
+    # -- what must have no effect
+
     async def _trespass(self) -> str:
         return await self._trespasser.step(self._rng)
 
@@ -219,23 +247,3 @@ class Worker:
         book = self._chronicle.versions
         found = [(key, version) for key in book.keys if key.startswith(prefix) for version in book.certain(key)]
         return self._rng.choice(found) if found else None
-
-    def _draw_content(self, precondition: Precondition) -> tuple[bytes, PutOptions]:
-        """Nothing, a piece of a chunk, whole chunks, several, so many that the manifest is paged, a long stream."""
-        chunk_bytes = self._settings.chunk_bytes
-        match self._rng.choices(("none", "piece", "whole", "several", "paged", "streamed"), (1, 8, 3, 5, 2, 1))[0]:
-            case "none":
-                size = 0
-            case "piece":
-                size = self._rng.randint(1, chunk_bytes)
-            case "whole":
-                size = chunk_bytes * self._rng.randint(1, 3)
-            case "several":
-                size = self._rng.randint(chunk_bytes, 4 * chunk_bytes)
-            case "paged":
-                chunk_bytes = self._rng.randint(1, _PAGED_CHUNK_BYTES)
-                size = chunk_bytes * self._rng.randint(INLINE_CHUNKS_MAX, _PAGED_CHUNKS_MAX) + 1
-            case _:
-                size = chunk_bytes = self._rng.randint(1, _STREAMED_BYTES_MAX)
-        options = PutOptions(chunk_bytes=chunk_bytes, precondition=precondition, metadata={TAG: self._tag})
-        return self._chronicle.mint(self._tag, size), options

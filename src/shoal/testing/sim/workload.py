@@ -74,6 +74,7 @@ class Workload:
                         self._chronicle,
                         settings=self._settings.work,
                         trespasser=trespasser,
+                        catalog_under=lambda credential: self._cluster.catalog(life, credential=credential),
                         repeat=partial(self._echoes.repeat, life.link, life.env.clock),
                     )
                     group.create_task(self._work(worker), name=f"worker-{number}")

@@ -1,0 +1,46 @@
+"""What users of a simulated cluster store: nothing, pieces of chunks, many chunks, streams; each under a tag."""
+
+from random import Random
+
+from shoal.base.units import KIB
+from shoal.client.put import PutOptions
+from shoal.model.cluster import INLINE_CHUNKS_MAX
+from shoal.model.messages.objects import Precondition
+from shoal.testing.sim.chronicle import TAG, Chronicle
+from shoal.wiring.transfers import BytesSource
+
+_PAGED_CHUNK_BYTES = 700
+_PAGED_CHUNKS_MAX = INLINE_CHUNKS_MAX + 8
+_STREAMED_BYTES_MAX = 400 * KIB
+_SHAPES = {"none": 1, "piece": 8, "whole": 3, "several": 5, "paged": 2, "streamed": 1}
+"""How often each comes."""
+
+
+class Contents:
+    """I draw what is stored next."""
+
+    def __init__(self, chronicle: Chronicle, rng: Random, *, chunk_bytes: int) -> None:
+        self._chronicle = chronicle
+        self._rng = rng
+        self._chunk_bytes = chunk_bytes
+
+    def draw(self, tag: str, precondition: Precondition | None = None) -> tuple[BytesSource, PutOptions]:
+        """Bytes that nobody else writes, and how to put them: cut into few chunks, or so many that the manifest is
+        paged."""
+        chunk_bytes = self._chunk_bytes
+        match self._rng.choices(list(_SHAPES), list(_SHAPES.values()))[0]:
+            case "none":
+                size = 0
+            case "piece":
+                size = self._rng.randint(1, chunk_bytes)
+            case "whole":
+                size = chunk_bytes * self._rng.randint(1, 3)
+            case "several":
+                size = self._rng.randint(chunk_bytes, 4 * chunk_bytes)
+            case "paged":
+                chunk_bytes = self._rng.randint(1, _PAGED_CHUNK_BYTES)
+                size = chunk_bytes * self._rng.randint(INLINE_CHUNKS_MAX, _PAGED_CHUNKS_MAX) + 1
+            case _:
+                size = chunk_bytes = self._rng.randint(1, _STREAMED_BYTES_MAX)
+        options = PutOptions(chunk_bytes=chunk_bytes, precondition=precondition or Precondition(), metadata={TAG: tag})
+        return BytesSource(self._chronicle.mint(tag, size)), options

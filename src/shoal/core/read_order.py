@@ -28,6 +28,11 @@ def confirmed(placements: Iterable[Placement]) -> tuple[Placement, ...]:
     return tuple(placement for placement in placements if placement.state is PlacementState.CONFIRMED)
 
 
+def intended(placements: Iterable[Placement]) -> tuple[Placement, ...]:
+    """Those that are still awaited: no receipt of theirs has been seen."""
+    return tuple(placement for placement in placements if placement.state is PlacementState.INTENDED)
+
+
 def by_liveness(replicas: Iterable[R], states: Mapping[NodeId, NodeState]) -> tuple[R, ...]:
     """`replicas` in the order in which to try them: those on nodes that are up, then suspect, then down (silence may
     be the watcher's fault, so they are a last resort); otherwise as given. `states` is of all members: what lies on

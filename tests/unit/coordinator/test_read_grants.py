@@ -31,6 +31,7 @@ def test_confirmed_replicas_come_each_with_its_own_grant() -> None:
     (location,) = grants.locate([chunk])
     assert [replica.node for replica in location.replicas] == [node_id("a"), node_id("b")]
     assert grants.count == 2
+    assert [(each.node, each.placement) for each in location.pending] == [(node_id("c"), 3)]
     for replica in location.replicas:
         address = ReplicaId(chunk.ref.chunk, replica.shard, replica.placement)
         grant = open_grant(replica.grant, KEYS.grant_key)

@@ -1,6 +1,7 @@
 """Reading on."""
 
 import pytest
+from msgspec.structs import replace
 
 from shoal.base.errors import (
     AccessDenied,
@@ -13,7 +14,7 @@ from shoal.base.errors import (
     ShoalError,
 )
 from shoal.base.ids import SessionId, mint_chunk_id
-from shoal.core.read_order import ReadFailover, ReplicaFault, by_liveness, confirmed, fault_of
+from shoal.core.read_order import ReadFailover, ReplicaFault, by_liveness, confirmed, fault_of, intended
 from shoal.model.catalog import Placement, PlacementState
 from shoal.model.cluster import NodeState
 from support.members import node_id
@@ -33,6 +34,12 @@ def exhausted(*faults: ReplicaFault) -> ShoalError:
         failover.remember(replica, fault)
     assert failover.next_replica() is None
     return failover.error()
+
+
+def test_what_is_awaited_is_told_apart() -> None:
+    awaited = replace(A, state=PlacementState.INTENDED)
+    assert intended([awaited, B]) == (awaited,)
+    assert confirmed([awaited, B]) == (B,)
 
 
 def test_only_confirmed_placements_are_handed_out() -> None:

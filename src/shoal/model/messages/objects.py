@@ -109,10 +109,12 @@ class ReplicaLocation(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ChunkLocation(msgspec.Struct, frozen=True, array_like=True):
-    """A chunk and where it lies, in the order in which to try."""
+    """A chunk and where it lies, in the order in which to try. `pending` replicas are on their way: nothing can be read
+    from them yet."""
 
     ref: ChunkRef
     replicas: tuple[ReplicaLocation, ...]
+    pending: tuple[Pending, ...] = ()
 
 
 class LookupBatch(msgspec.Struct, frozen=True, array_like=True):

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from shoal.app.options import Shared
 from shoal.base.errors import NodeUnreachable, NotFound
 from shoal.base.units import MILLISECOND
 from shoal.client.client import Client
+from shoal.client.settings import ClientSettings
 
 
 @pytest.fixture
@@ -55,3 +57,15 @@ def test_absent_coordinator_is_told_when_patience_ends(nobody: Shared) -> None:
 def test_directory_without_a_cluster_says_how_to_start_one(tmp_path: Path) -> None:
     with pytest.raises(NodeUnreachable, match="start one with `shoal up"):
         call_cluster(Shared(data=tmp_path), lambda client: client.status())
+
+
+def test_what_the_user_said_beats_what_the_verb_would_say(nobody: Shared) -> None:
+    async def settings_of(client: Client) -> ClientSettings:
+        return client._settings
+
+    said = replace(nobody, patience_ns=7, chunks_in_flight=3, bytes_in_flight=5)
+    assert call_cluster(said, settings_of, patience_ns=MILLISECOND) == ClientSettings(
+        patience_ns=7, chunks_in_flight=3, bytes_in_flight=5
+    )
+    assert call_cluster(nobody, settings_of, patience_ns=MILLISECOND) == ClientSettings(patience_ns=MILLISECOND)
+    assert call_cluster(nobody, settings_of) == ClientSettings()

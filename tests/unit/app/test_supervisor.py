@@ -258,3 +258,14 @@ async def test_a_child_reads_no_input_and_has_a_session_of_its_own() -> None:
     script = "assert sys.stdin.read() == '' and os.getsid(0) == os.getpid();"
     async with supervising(script + READY + WAIT) as (supervisor, group):
         await supervisor.start([child_called("a")], group)
+
+
+async def test_a_child_sees_no_settings_but_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was meant for the supervisor, where to listen say, must not reach it a second time."""
+    monkeypatch.setenv("SHOAL_NODE_LISTEN", "192.0.2.1:1")
+    monkeypatch.setenv("SHOAL_CONFIG", "shoal.toml")
+    monkeypatch.setenv("OTHER", "kept")
+    seen = "{name: value for name, value in os.environ.items() if name.startswith('SHOAL')}"
+    script = f"assert {seen} == {{'{LIFELINE}': os.environ['{LIFELINE}'], 'SHOAL_CONFIG': '/dev/null'}};"
+    async with supervising(script + "assert os.environ['OTHER'] == 'kept';" + READY + WAIT) as (supervisor, group):
+        await supervisor.start([child_called("a")], group)

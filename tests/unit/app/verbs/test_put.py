@@ -140,3 +140,15 @@ def test_tree_options_that_do_not_fit_are_refused(shoal: Shoal, words: list[str]
     assert told.code == 2
     assert says in told.err
     assert told.err.count("\n") == 1
+
+
+def test_the_chunk_size_may_come_from_the_environment(
+    shoal: Shoal, client: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("a").write_bytes(b"")
+    monkeypatch.setenv("SHOAL_CHUNK_SIZE", "1MiB")
+    assert shoal("put", "a").code == 0
+    assert [options.chunk_bytes for options in client.options] == [1 << 20]
+    monkeypatch.setenv("SHOAL_CHUNK_SIZE", "much")
+    told = shoal("put", "a")
+    assert (told.code, "SHOAL_CHUNK_SIZE" in told.err) == (2, True)

@@ -82,3 +82,38 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert (told.code, told.out) == (2, "")
     assert told.err.count("\n") == 1
     assert started == []
+
+
+def test_environment_and_file_reach_the_processes_as_words(
+    shoal: Shoal, started: list[LocalCluster], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SHOAL_REPLICAS", "2")
+    monkeypatch.setenv("SHOAL_NODES", "3")
+    (tmp_path / "shoal.toml").write_text("chunk-size = '1MiB'\nselector = 'random'\ncapacity = '1GiB'\nquiet = true\n")
+    assert shoal("up", "--selector", "capacity", "--no-quiet").code == 0
+    assert started == [
+        LocalCluster(
+            tmp_path / "shoal-data",
+            nodes=3,
+            replicas=2,
+            coordinator_options=("--chunk-size", "1048576", "--selector", "capacity"),
+            node_options=("--capacity", "1048576KiB"),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("--heartbeat", "4s"), ("heartbeat", "suspect-after")),
+        (("--down-after", "6s"), ("down-after", "suspect-after")),
+        (("--session-ttl", "2h"), ("session-ttl",)),
+    ],
+)
+def test_settings_that_contradict_each_other_start_nothing(
+    shoal: Shoal, started: list[LocalCluster], words: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    told = shoal("up", *words)
+    assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
+    assert all(name in told.err for name in names)
+    assert started == []

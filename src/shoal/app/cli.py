@@ -46,6 +46,7 @@ VERBS = (
     Verb("coordinator", "Run one coordinator by hand.", CLUSTER),
     Verb("node", "Run one node by hand.", CLUSTER),
     Verb("config", "Show every setting and where its value came from.", CLUSTER),
+    Verb("gateway", "Serve gRPC by hand: the file service, and admin.", CLUSTER),
     Verb("completion", "Print what makes a shell complete verbs and options.", SHELL),
 )
 MODULES = "shoal.app.verbs"

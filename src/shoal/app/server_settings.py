@@ -77,6 +77,16 @@ NODE = _group(
 )  # fmt: skip
 """What each node does; fields of `NodeSettings` and `StoreSettings`."""
 
+FILESTORE = _group(
+    setting("--filestore-open/--no-filestore-open", "is_open",
+            help="Serve bucket `filestore` without a key, to all on this machine."),
+    setting("--filestore-copies", "copies", type=COPIES, default="2", show_default=True,
+            help="Copies of each file of the gRPC file service: auto, or a number."),
+    setting("--filestore-memory", "memory_bytes", type=SIZE, default="288MiB", show_default=True,
+            help="For the bytes of its uploads and downloads; who finds none left waits."),
+)  # fmt: skip
+"""How a gateway keeps files; fields of `FileServiceSettings`."""
+
 LOG = _group(
     setting("--quiet/--no-quiet", "is_quiet", help="Log errors only."),
     setting("--debug/--no-debug", "is_debug", callback=note_debug, help="Log everything."),

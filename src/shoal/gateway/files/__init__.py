@@ -1,0 +1,1 @@
+"""`filestore.FileStore`: files over gRPC, one call per module."""

@@ -1,7 +1,8 @@
-"""The configuration file: TOML, one line `KEY = VALUE` for each setting."""
+"""The configuration file: TOML, one line `KEY = VALUE` for each setting.
 
-import difflib
-import tomllib
+Most runs have none, and help reads none: what reads it is imported when there is one.
+"""
+
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ class ConfigFile:
 
     def check_keys(self, known: Collection[str]) -> None:
         """Raises: UsageError for a key that is not `known`; it says which may be meant."""
+        import difflib
+
         for key in self.values:
             if key in known:
                 continue
@@ -38,6 +41,8 @@ NO_FILE = ConfigFile(Path(), {})
 
 def read_config(path: Path) -> ConfigFile:
     """Raises: UsageError, which names the file and what is wrong with it."""
+    import tomllib
+
     try:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)

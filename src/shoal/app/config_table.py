@@ -9,9 +9,9 @@ import click
 from click.core import ParameterSource
 
 from shoal.app.child import LIFELINE
-from shoal.app.config_file import SECRETS
+from shoal.app.config_file import NO_FILE, SECRETS
 from shoal.app.options import yielding
-from shoal.app.output import print_json, print_table, shown
+from shoal.app.output import print_json, print_line, print_table, shown
 from shoal.app.setting import CONFIG_VARIABLE, PREFIX, Setting, known_settings, loaded_config, settings_of
 
 FLAG, ENVIRONMENT, FILE, DEFAULT = "flag", "environment", "file", "default"
@@ -120,12 +120,18 @@ def _secrets() -> Iterable[Found]:
 
 
 def print_found(found: Iterable[Found], *, is_json: bool) -> None:
-    """A table, or a document on each line."""
+    """A table for people, or a document on each line."""
     if is_json:
         for each in found:
             print_json(each.document())
     else:
         print_table(("setting", "value", "source"), [each.row() for each in found])
+
+
+def print_file(root: click.Context) -> None:
+    """Which configuration file was read, for people."""
+    file = loaded_config(root)
+    print_line("no configuration file" if file is NO_FILE else f"configuration file: {shown(str(file.path))}")
 
 
 def unknown_variables(root: click.Context) -> list[str]:

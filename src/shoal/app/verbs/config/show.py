@@ -16,9 +16,11 @@ def command(context: click.Context, *, verb: tuple[str, ...], is_json: bool) -> 
 
     Every value is checked as its verbs do. Secrets are not shown, only that they are set.
     """
-    from shoal.app.config_table import found_all, found_of, print_found, unknown_variables
+    from shoal.app.config_table import found_all, found_of, print_file, print_found, unknown_variables
 
     root = context.find_root()
     print_found(found_of(root, verb) if verb else found_all(root), is_json=is_json)
+    if not is_json:
+        print_file(root)
     for name in unknown_variables(root):
         click.echo(f"shoal: {name} is set, but is no setting", err=True)

@@ -37,6 +37,9 @@ def test_people_get_a_table(shoal: Shoal, monkeypatch: pytest.MonkeyPatch) -> No
     assert ["selector", "random", "environment", "SHOAL_SELECTOR"] in lines
     assert ["replicas", "2", "flag", "--replicas"] in lines
     assert ["volatile", "false", "default"] in lines
+    assert told.out.endswith("\nno configuration file\n")
+    Path("shoal.toml").write_text("")
+    assert shoal("config", "show", "ls").out.endswith("\nconfiguration file: shoal.toml\n")
 
 
 def test_without_a_verb_all_are_shown(shoal: Shoal) -> None:

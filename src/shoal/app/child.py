@@ -24,15 +24,18 @@ _STOP_GRACE_S = 0.7
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Ready(msgspec.Struct, frozen=True):
-    """The process serves at `address`."""
+class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The process serves at `address`, and at its JSON-lines door, if it has one."""
 
     address: Address
+    jsonl: str = ""
 
 
-def say_ready(address: Address, sentence: str) -> None:
+def say_ready(address: Address, sentence: str, *, jsonl: str = "") -> None:
     """Tell the supervisor, or the person at the terminal."""
-    line = msgspec.json.encode(Ready(address)).decode() if LIFELINE in os.environ else sentence
+    if jsonl:
+        sentence += f", JSON lines at {jsonl}"
+    line = msgspec.json.encode(Ready(address, jsonl)).decode() if LIFELINE in os.environ else sentence
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

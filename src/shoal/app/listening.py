@@ -12,13 +12,20 @@ def check_listen(listen: str, *, advertise: str | None, is_insecure: bool) -> No
     host, _ = parse_address(Address(listen))
     if advertise is not None:
         _check_advertise(advertise)
+    check_door(listen, is_insecure=is_insecure)
+    if advertise is None and _is_wildcard(host):
+        raise InvalidArgument(f"{host} is no address that others could call; say with --advertise HOST:PORT which is")
+
+
+def check_door(listen: str, *, is_insecure: bool) -> bool:
+    """The same for a listener that nobody else is told of. Returns whether it serves this machine alone."""
+    host, _ = parse_address(Address(listen))
     if not is_insecure and not _is_loopback(host):
         raise InvalidArgument(
             f"{host} is reachable from other machines and traffic is not encrypted yet;"
             " add --insecure if the network is trusted"
         )
-    if advertise is None and _is_wildcard(host):
-        raise InvalidArgument(f"{host} is no address that others could call; say with --advertise HOST:PORT which is")
+    return _is_loopback(host)
 
 
 def _check_advertise(advertise: str) -> None:

@@ -27,6 +27,10 @@ class LocalCluster:
     port_base: int = DEFAULT_PORT_BASE
     coordinator_options: Sequence[str] = ()
     node_options: Sequence[str] = ()
+    jsonl: str = ""
+    """The coordinator's JSON-lines door, if there is one."""
+    node_jsonl: Sequence[str] = ()
+    """Those of the nodes, in their order; of none or of all of them."""
     is_debug: bool = False
     is_quiet: bool = False
     """Children log errors only."""
@@ -53,7 +57,7 @@ class LocalCluster:
         replicas = str(self.replicas) if self.replicas else "auto"
         verbosity = self._verbosity()
         return ["coordinator", "--data", str(self.data), "--listen", listen, "--replicas", replicas,
-                "--expect-nodes", str(self.nodes), *verbosity,
+                "--expect-nodes", str(self.nodes), *verbosity, *_door(child, self.jsonl),
                 *self.coordinator_options]  # fmt: skip
 
     def node(self, number: int, coordinator: Child) -> Child:
@@ -64,9 +68,16 @@ class LocalCluster:
     def _node_arguments(self, number: int, child: Child, coordinator: Child) -> list[str]:
         listen = child.address or self._listen(_NODE_PORTS_FROM + number)
         verbosity = self._verbosity()
+        door = _door(child, self.node_jsonl[number - 1] if self.node_jsonl else "")
         return ["node", "--join", str(self.data / JOIN), "--coordinator", str(coordinator.address),
                 "--data", str(self.data / f"node-{number}"), "--name", f"node-{number}", "--listen", listen, *verbosity,
-                *self.node_options]  # fmt: skip
+                *door, *self.node_options]  # fmt: skip
+
+
+def _door(child: Child, asked: str) -> list[str]:
+    """A later start has the door where the first one had it."""
+    said = child.jsonl or asked
+    return ["--jsonl", said] if said else []
 
 
 @dataclass(frozen=True, slots=True)

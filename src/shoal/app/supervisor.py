@@ -45,6 +45,8 @@ class Child:
     name: str
     command: Command
     address: Address | None = None
+    jsonl: str = ""
+    """Its JSON-lines door, if it has one, from the same line on."""
     pid: int | None = None
     starts: int = 0
     is_given_up: bool = False
@@ -180,7 +182,8 @@ async def _follow(child: Child, process: asyncio.subprocess.Process) -> None:
         raise LocalFault("the child has no output")
     line = await process.stdout.readline()
     if line:
-        child.address = _ready(child, line).address
+        ready = _ready(child, line)
+        child.address, child.jsonl = ready.address, ready.jsonl
         child.settled.set()
     while await process.stdout.read(_OUTPUT_BYTES):
         pass  # it has said what there was to say

@@ -15,6 +15,7 @@ from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core.catalog.access_keys import has_keys
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.engine.sqlite import SqliteEngine, open_sqlite_engine
+from shoal.gateway.jsonl.service import FILE_COMMANDS
 from shoal.model.cluster import ClusterSettings
 from shoal.net.settings import LinkSettings
 from shoal.ports.engine import Engine
@@ -23,6 +24,7 @@ from shoal.wiring.cluster_files import found_cluster, found_kek, secret_of, writ
 from shoal.wiring.env import opened_env
 from shoal.wiring.env.workers import WorkerPool
 from shoal.wiring.finishing import finished
+from shoal.wiring.jsonl import JsonlDoor, running_jsonl
 from shoal.wiring.listening import listening
 from shoal.wiring.secret_box import AesGcmBox
 from shoal.wiring.sole_use import sole_use
@@ -43,6 +45,8 @@ class CoordinatorProcess:
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     nodes_expected: int = 0
     link: LinkSettings = field(default_factory=LinkSettings)
+    jsonl: JsonlDoor | None = None
+    """Beside the control port: files, for callers who speak JSON lines."""
 
 
 @asynccontextmanager
@@ -69,7 +73,11 @@ async def running_coordinator(process: CoordinatorProcess, log: Log) -> AsyncIte
         bound = await stack.enter_async_context(serving)
         address = process.advertise or bound.address
         write_endpoints(process.data, [address])
-        yield RunningCoordinator(coordinator, address)
+        said = ""
+        if process.jsonl is not None:
+            opening = running_jsonl(process.jsonl, FILE_COMMANDS, coordinator=address, join=join, log=log)
+            said = await stack.enter_async_context(opening)
+        yield RunningCoordinator(coordinator, address, said)
 
 
 async def _secret_box(engine: Engine, data: Path, secrets: Secrets) -> AesGcmBox:
@@ -103,10 +111,12 @@ async def _running_engine(env: Env, data: Path, log: Log) -> AsyncIterator[Sqlit
 
 @dataclass(frozen=True, slots=True)
 class RunningCoordinator:
-    """`run` does its rounds; `address` is where others reach it."""
+    """`run` does its rounds; `address` is where others reach it, `jsonl` what its JSON-lines door is called, if it has
+    one."""
 
     coordinator: Coordinator
     address: Address
+    jsonl: str = ""
 
     async def run(self) -> None:
         """Until cancelled. Raises: StaleEpoch when another coordinator has taken over; LocalFault."""

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shoal.base.env import Env
 from shoal.base.ids import Address
 from shoal.core.trust.cluster_keys import ClusterKeys
+from shoal.gateway.jsonl.service import BLOCK_COMMANDS
 from shoal.net.client import HttpLink
 from shoal.net.settings import LinkSettings
 from shoal.node.identity import IdentityFile, open_identity
@@ -22,6 +23,7 @@ from shoal.store.settings import StoreSettings
 from shoal.wiring.cluster_files import JoinFile, secret_of
 from shoal.wiring.env import opened_env
 from shoal.wiring.finishing import finished
+from shoal.wiring.jsonl import JsonlDoor, running_jsonl
 from shoal.wiring.listening import listening
 from shoal.wiring.sole_use import sole_use
 
@@ -40,6 +42,8 @@ class NodeProcess:
     store: StoreSettings = field(default_factory=StoreSettings)
     is_volatile: bool = False
     link: LinkSettings = field(default_factory=LinkSettings)
+    jsonl: JsonlDoor | None = None
+    """Beside the node's own port: blocks, for callers who speak JSON lines."""
 
 
 @asynccontextmanager
@@ -50,6 +54,12 @@ async def running_node(process: NodeProcess, log: Log) -> AsyncIterator["Running
         env = stack.enter_context(opened_env(process.data))
         await stack.enter_async_context(sole_use(env, LOCK, directory=process.data))
         identity = await open_identity(env, cluster_id=process.join.cluster_id)
+        settings = process.node
+        if process.jsonl is not None:
+            opening = running_jsonl(
+                process.jsonl, BLOCK_COMMANDS, coordinator=settings.coordinator, join=process.join, log=log
+            )
+            settings = replace(settings, jsonl=await stack.enter_async_context(opening))
         store = await _opened_store(process, identity, env=env, log=log)
         link = HttpLink(env.clock, process.link, log)
         node = Node(
@@ -58,14 +68,14 @@ async def running_node(process: NodeProcess, log: Log) -> AsyncIterator["Running
             store=store,
             keys=ClusterKeys(secret_of(process.join)),
             link=link,
-            settings=process.node,
+            settings=settings,
             log=log,
         )
         stack.push_async_callback(lambda: finished(node.close()))
         stack.push_async_callback(lambda: finished(link.close()))
         serving = listening(process.listen, node.handle, clock=env.clock, settings=process.link, log=log)
         bound = await stack.enter_async_context(serving)
-        yield RunningNode(node, process.advertise or bound.address, bound)
+        yield RunningNode(node, process.advertise or bound.address, bound, settings.jsonl)
 
 
 async def _opened_store(process: NodeProcess, identity: IdentityFile, *, env: Env, log: Log) -> ChunkStore:
@@ -77,11 +87,13 @@ async def _opened_store(process: NodeProcess, identity: IdentityFile, *, env: En
 
 @dataclass(frozen=True, slots=True)
 class RunningNode:
-    """`node.run(address)` registers and serves; `address` is where others reach it."""
+    """`node.run(address)` registers and serves; `address` is where others reach it, `jsonl` what its JSON-lines door is
+    called, if it has one."""
 
     node: Node
     address: Address
     listening: Listening
+    jsonl: str = ""
 
     async def cut(self) -> None:
         """Vanish as a process that is killed does, for whoever looks from outside: from now on nobody is answered, and

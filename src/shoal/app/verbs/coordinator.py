@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shoal.app.doors import file_door
 from shoal.app.server_settings import CLUSTER, LINK, LOG
 from shoal.app.setting import setting
 from shoal.app.value_types import ADDRESS
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
          help="Where to listen; port 0 takes a free one.")  # fmt: skip
 @setting("--advertise", key="coordinator-advertise", type=ADDRESS, show_default="as --listen",
          help="Where others reach this coordinator.")  # fmt: skip
-@setting("--insecure/--no-insecure", help="Allow a --listen beyond this machine, without TLS.")
+@setting("--insecure/--no-insecure", help="Allow a --listen or --jsonl beyond this machine, without TLS.")
 @setting("--expect-nodes", type=click.IntRange(0), default=0, show_default=True, metavar="N",
          help="`shoal status` fails until N nodes have registered.")  # fmt: skip
+@file_door
 @CLUSTER
 @LINK
 @LOG
@@ -35,6 +37,9 @@ def command(
     advertise: str | None,
     insecure: bool,
     expect_nodes: int,
+    jsonl: str | None,
+    block_bytes: int,
+    placement: str,
     is_quiet: bool,
     is_debug: bool,
     **chosen: Any,
@@ -44,6 +49,7 @@ def command(
     import asyncio
 
     from shoal.app.child import run_until_stopped
+    from shoal.app.doors import opened_at
     from shoal.app.listening import check_listen
     from shoal.app.server_settings import taken
     from shoal.base.ids import Address
@@ -63,6 +69,7 @@ def command(
         cluster=cluster,
         nodes_expected=expect_nodes,
         link=taken(LinkSettings, chosen),
+        jsonl=opened_at(jsonl, is_insecure=insecure, block_bytes=block_bytes, selector=placement),
     )
     log = StreamLog(level=chosen_level(is_quiet=is_quiet, is_debug=is_debug)).bind(process="coordinator")
     asyncio.run(run_until_stopped(lambda: _serve(process, log)))
@@ -73,5 +80,6 @@ async def _serve(process: "CoordinatorProcess", log: "StreamLog") -> None:
     from shoal.wiring.coordinator import running_coordinator
 
     async with running_coordinator(process, log) as running:
-        say_ready(running.address, f"coordinator listens on {running.address}, data in {process.data}")
+        sentence = f"coordinator listens on {running.address}, data in {process.data}"
+        say_ready(running.address, sentence, jsonl=running.jsonl)
         await running.run()

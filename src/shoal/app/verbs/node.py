@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shoal.app.doors import DOOR
 from shoal.app.server_settings import LINK, LOG, NODE
 from shoal.app.setting import setting
 from shoal.app.value_types import ADDRESS
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
          help="Where to listen; port 0 takes a free one.")  # fmt: skip
 @setting("--advertise", key="node-advertise", type=ADDRESS, show_default="as --listen",
          help="Where others reach this node.")  # fmt: skip
-@setting("--insecure/--no-insecure", help="Allow a --listen beyond this machine, without TLS.")
+@setting("--jsonl", key="node-jsonl", type=DOOR, show_default="none",
+         help="Store and retrieve blocks as JSON lines there, for nc; :PORT is of this machine.")  # fmt: skip
+@setting("--insecure/--no-insecure", help="Allow a --listen or --jsonl beyond this machine, without TLS.")
 @setting("--name", key="node-name", default="", show_default="the next free node-N",
          help="Unique name; given once, for ever.")  # fmt: skip
 @setting("--zone", default="", help="Replicas are spread over zones: a rack, a room, a site.")
@@ -39,6 +42,7 @@ def command(
     data: Path,
     listen: str,
     advertise: str | None,
+    jsonl: str | None,
     insecure: bool,
     name: str,
     zone: str,
@@ -53,6 +57,7 @@ def command(
     import platform
 
     from shoal.app.child import run_until_stopped
+    from shoal.app.doors import opened_at
     from shoal.app.listening import check_listen
     from shoal.app.server_settings import taken
     from shoal.base.ids import Address
@@ -83,15 +88,19 @@ def command(
         store=taken(StoreSettings, chosen),
         is_volatile=store == "memory",
         link=taken(LinkSettings, chosen),
+        jsonl=opened_at(jsonl, is_insecure=insecure),
     )
     log = StreamLog(level=chosen_level(is_quiet=is_quiet, is_debug=is_debug)).bind(process=name or "node")
     asyncio.run(run_until_stopped(lambda: _serve(process, log)))
 
 
 async def _serve(process: "NodeProcess", log: "StreamLog") -> None:
+    from functools import partial
+
     from shoal.app.child import say_ready
     from shoal.wiring.node import running_node
 
     async with running_node(process, log) as running:
         sentence = f"node listens on {running.address}, data in {process.data}"
-        await running.node.run(running.address, on_member=lambda: say_ready(running.address, sentence))
+        on_member = partial(say_ready, running.address, sentence, jsonl=running.jsonl)
+        await running.node.run(running.address, on_member=on_member)

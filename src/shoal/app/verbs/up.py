@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shoal.app.defaults import DEFAULT_PORT_BASE, NODES_MAX
+from shoal.app.doors import DOOR, file_door
 from shoal.app.server_settings import CLUSTER, LINK, LOG, NODE
 from shoal.app.setting import setting
 from shoal.wiring.defaults import DEFAULT_DATA
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from shoal.app.local_cluster import LocalCluster, RunningCluster
     from shoal.wiring.log import StreamLog
 
+_TOLD_APART = ("data", "replicas", "quiet", "debug", "jsonl")
+"""Settings of the coordinator that `LocalCluster` tells it by itself."""
+
 
 @click.command(epilog="Example: shoal up --nodes 3, then in another terminal: shoal put photo.jpg")
 @setting("--nodes", type=click.IntRange(1, NODES_MAX), default=1, show_default=True, help="How many nodes.")
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
          help="Where everything is kept.")  # fmt: skip
 @setting("--port-base", default=DEFAULT_PORT_BASE, show_default=True,
          help="Control port; node n listens 100 + n above it. 0 takes free ports.")  # fmt: skip
+@file_door
+@setting("--jsonl-nodes", type=DOOR, show_default="none",
+         help="The same for single blocks, at each node: node n has PORT + n - 1.")  # fmt: skip
+@setting("--insecure/--no-insecure", help="Allow JSON lines beyond this machine, without TLS.")
 @CLUSTER
 @NODE
 @LINK
@@ -30,6 +38,8 @@ def command(
     nodes: int,
     data: Path,
     port_base: int,
+    jsonl: str | None,
+    jsonl_nodes: str | None,
     copies: int,
     is_volatile_allowed: bool,
     is_quiet: bool,
@@ -44,6 +54,7 @@ def command(
     import asyncio
 
     from shoal.app.child import run_until_stopped
+    from shoal.app.doors import node_doors
     from shoal.app.local_cluster import LocalCluster
     from shoal.app.server_settings import passed_on, taken
     from shoal.app.verbs import coordinator, node
@@ -59,8 +70,10 @@ def command(
         nodes=nodes,
         replicas=copies,
         port_base=port_base,
-        coordinator_options=passed_on(context, coordinator.command, but=("data", "replicas", "quiet", "debug")),
+        coordinator_options=passed_on(context, coordinator.command, but=_TOLD_APART),
         node_options=(*passed_on(context, node.command, but=("quiet", "debug")), *memory),
+        jsonl=jsonl or "",
+        node_jsonl=node_doors(jsonl_nodes, nodes) if jsonl_nodes else (),
         is_debug=is_debug,
         is_quiet=is_quiet,
     )
@@ -84,6 +97,9 @@ def _tell(cluster: "RunningCluster") -> None:
     data = cluster.settings.data
     click.echo(f"shoal is up: {cluster.settings.nodes} node{'s' if cluster.settings.nodes > 1 else ''}, data in {data}")
     click.echo(f"  control      {cluster.endpoint}")
+    for name, child in cluster.supervisor.children.items():
+        if child.jsonl:
+            click.echo(f"  json lines   {child.jsonl} ({name})")
     for name, child in cluster.supervisor.children.items():
         if name != "coordinator":
             click.echo(f"  {name:<12} {child.address}")

@@ -1,0 +1,1 @@
+"""The commands of the JSON-lines doors, one in each module."""

@@ -32,6 +32,7 @@ from shoal.store.disk import open_disk_store
 from shoal.store.settings import StoreSettings
 from shoal.testing.sim.disk import SimDisk
 from shoal.testing.sim.host import Host, Life
+from shoal.testing.sim.replica_watch import ReplicaWatch
 from shoal.testing.sim.sqlite_vfs import open_sim_engine
 from shoal.testing.sim.world import World
 from shoal.wiring.cluster_files import KEK_BYTES
@@ -96,6 +97,7 @@ class SimCluster:
         """Those of the nodes' present lives, by host."""
         self.identities: dict[NodeId, str] = {}
         """The host of each node."""
+        self.watch = ReplicaWatch(lambda changed: world.loop.fail(changed, "a node keeps what it must not keep"))
         self._world = world
         self._hands = hands or Hands()
         rng: Random = world.rng("cluster secret")
@@ -172,7 +174,7 @@ class SimCluster:
         store = await self._hands.open_store(
             life.env, self.shape.store, node_id=who.node_id, store_uuid=who.store_uuid, log=life.log
         )
-        self.stores[name] = store
+        self.stores[name] = store = self.watch.watched(name, store)
         self.identities[who.node_id] = name
         node = Node(
             life.env,

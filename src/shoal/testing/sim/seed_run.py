@@ -15,11 +15,13 @@ from shoal.testing.sim.chronicle import Chronicle
 from shoal.testing.sim.cluster import Hands, SimCluster
 from shoal.testing.sim.disk_harm import MEDIUM_HARMS, ROT
 from shoal.testing.sim.failure import SimulationFailed
+from shoal.testing.sim.instant_audit import InstantAudit
 from shoal.testing.sim.nemesis import Nemesis
 from shoal.testing.sim.network_faults import NetworkFaults
 from shoal.testing.sim.prober import Prober
 from shoal.testing.sim.process import context_of
-from shoal.testing.sim.read_back import ReadBack, check_replicas
+from shoal.testing.sim.read_back import ReadBack
+from shoal.testing.sim.replica_check import Holders, ReplicaLost, check_replicas
 from shoal.testing.sim.swarm import SwarmOptions, draw_options
 from shoal.testing.sim.workload import Workload
 from shoal.testing.sim.world import World
@@ -86,6 +88,7 @@ class SeedRun:
         self.cluster = SimCluster(self.world, self.options.shape, hands)
         self.workload = Workload(self.options.workload, self.cluster, self.chronicle)
         self._chunks = 0
+        self._chunks_at_instants = 0
         self._crashes_before_puts: int | None = None
         self._crashes_in_storm = 0
 
@@ -113,8 +116,10 @@ class SeedRun:
         nemesis = Nemesis(self.world, [*self.cluster.server_names, *self.workload.client_names], self.options.nemesis)
         strikes = self.world.loop.spawn(nemesis.strikes(), name="nemesis", context=context_of(None))
         await self._watch(lambda: self.chronicle.acknowledged_count >= self.options.blackout_at)
+        await self._look_at_instant()
         await self._restart_all()
         await self._watch(lambda: self.workload.is_enough)
+        await self._look_at_instant()
         self._crashes_in_storm = self._crashes()
         strikes.cancel()
         self.world.settings = replace(self.world.settings, crashpoint=0.0)
@@ -130,6 +135,12 @@ class SeedRun:
         prober = Prober(self.cluster, self.chronicle, self.world.rng("probe"))
         self.world.host(_PROBER).start(prober.program)
         await self._until(lambda: prober.is_done, "work without the nodes that are dead")
+
+    async def _look_at_instant(self) -> None:
+        """Had the power failed everywhere now, nothing acknowledged would be lost."""
+        if self.chronicle.acknowledged_count:
+            audit = InstantAudit(self.world, self.cluster, self.chronicle, weak=self._weak())
+            self._chunks_at_instants += await audit.check()
 
     async def _watch(self, is_reached: Callable[[], bool]) -> None:
         """Let the storm go on until then, or for long enough."""
@@ -159,7 +170,13 @@ class SeedRun:
         read_back = ReadBack(self.cluster, self.chronicle, self.world.rng("read back"))
         self.world.host(_AUDITOR).start(read_back.program)
         await self._until(lambda: read_back.is_done, "reading everything back")
-        self._chunks = await check_replicas(self.cluster, weak=self._weak())
+        self._chunks = await check_replicas(self.options.shape, self._holders())
+
+    def _holders(self) -> Holders:
+        cluster = self.cluster
+        if cluster.engine is None:
+            raise ReplicaLost("the catalog is not open")
+        return Holders(cluster.engine, cluster.identities, cluster.stores, watch=cluster.watch, weak=self._weak())
 
     def _weak(self) -> str | None:
         """The node that may have lost replicas."""

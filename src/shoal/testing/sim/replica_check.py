@@ -1,0 +1,80 @@
+"""Of every chunk that a version rests on: are its replicas where the catalog says, whole, on enough nodes?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shoal.base.digests import sha256
+from shoal.base.errors import ShoalError
+from shoal.base.ids import ChunkId, NodeId, ReplicaId
+from shoal.core.catalog import rows
+from shoal.core.catalog.promotion import counts_as_live
+from shoal.core.placement.spread import write_quorum
+from shoal.engine.sqlite import SqliteEngine
+from shoal.formats import keys
+from shoal.model.catalog import ChunkRow, Placement, PlacementState
+from shoal.model.cluster import COPIES_AUTO_MAX
+from shoal.ports.chunk_store import ChunkStore
+from shoal.ports.engine import Snapshot
+from shoal.testing.sim.cluster import ClusterShape
+from shoal.testing.sim.failure import SimulationFailed
+from shoal.testing.sim.replica_watch import ReplicaWatch
+
+_CHUNKS_MAX = 1_000_000
+
+
+class ReplicaLost(SimulationFailed):
+    """A chunk that a version rests on has fewer good replicas than its acknowledgement promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Catalog and volumes as they are at one moment. `hosts` and `stores` are those of nodes, by node and by host.
+
+    Replicas on the host `weak` may be lost or damaged, because its disk was; what it reports as damaged is not
+    confirmed any more.
+    """
+
+    engine: SqliteEngine
+    hosts: Mapping[NodeId, str]
+    stores: Mapping[str, ChunkStore]
+    watch: ReplicaWatch
+    weak: str | None
+
+
+async def check_replicas(shape: ClusterShape, holders: Holders) -> int:
+    """How many chunks are live, each with all its confirmed replicas whole, on W nodes, as those nodes said.
+
+    Raises: ReplicaLost, ReplicaChanged.
+    """
+    copies = shape.cluster.copies or min(COPIES_AUTO_MAX, shape.nodes)
+    quorum = write_quorum(copies, shape.cluster) - (holders.weak is not None)
+    live = await holders.engine.read(_live_chunks)
+    for chunk, row in live:
+        confirmed = [each for each in row.placements if each.state is PlacementState.CONFIRMED]
+        for placement in confirmed:
+            await _check_replica(holders, ReplicaId(chunk, placement.shard, placement.placement), placement, row=row)
+        if len({each.node for each in confirmed}) < quorum:
+            raise ReplicaLost(f"chunk {chunk.hex()} has {len(confirmed)} confirmed replicas, and needs {quorum}")
+    return len(live)
+
+
+def _live_chunks(snapshot: Snapshot) -> list[tuple[ChunkId, ChunkRow]]:
+    found = [
+        (ChunkId(key[1:]), rows.CHUNK.load(value)) for key, value in snapshot.scan(*keys.CHUNKS, limit=_CHUNKS_MAX)
+    ]
+    return [(chunk, row) for chunk, row in found if counts_as_live(snapshot, row)]
+
+
+async def _check_replica(holders: Holders, replica: ReplicaId, placement: Placement, *, row: ChunkRow) -> None:
+    host = holders.hosts[placement.node]
+    holders.watch.check_confirmed(host, replica, size=row.size, sha256=row.sha256)
+    if host == holders.weak:
+        return
+    try:
+        reader = await holders.stores[host].open(replica)
+        content = await reader.read(0, reader.info.stored_bytes)
+        await reader.close()
+    except ShoalError as exc:
+        raise ReplicaLost(f"{replica.address} is confirmed on {host}: {exc.sentence}") from exc
+    if len(content) != row.size or sha256(content) != row.sha256:
+        raise ReplicaLost(f"{replica.address} on {host} is not what was written")

@@ -29,6 +29,7 @@ from shoal.model.messages.objects import (
     ListVersions,
     Name,
     ObjectList,
+    Precondition,
     ReplicaLocation,
     VersionList,
 )
@@ -107,9 +108,14 @@ class FakeClient:
         """What is known."""
         return self._find(self._slot(bucket, key), version)[0]
 
-    async def delete(self, bucket: str, key: str, *, version: VersionId | None = None) -> Deleted:
+    async def delete(
+        self, bucket: str, key: str, *, version: VersionId | None = None, precondition: Precondition | None = None
+    ) -> Deleted:
         """A marker, or one version less."""
         key = self._slot(bucket, key)
+        live = self._live(key)
+        if precondition and precondition.if_version not in (None, live.version_id if live else None):
+            raise PreconditionFailed("the current version is another one")
         held = self.versions_of.get(key, [])
         if version is not None:
             kept = [each for each in held if each[0].version_id != version]

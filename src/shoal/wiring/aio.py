@@ -1,277 +1,337 @@
 """`shoal.aio`: the asynchronous door for users.
 
-    async with shoal.aio.connect("shoal-data") as cluster:
-        stored = await cluster.put("photos/1.jpg", Path("1.jpg"))
-        content = await cluster.get("photos/1.jpg", version=stored.version)
+    async with shoal.aio.connect("shoal-data") as store:
+        stored = await store.put("photos/1.jpg", Path("1.jpg"))
+        content = await store.get("photos/1.jpg", version=stored.version)
 
-A name is a key in bucket `default`, or `shoal://BUCKET/KEY`. What goes wrong is a `shoal.base.errors.ShoalError`.
+A name is a key in bucket `default`, or `shoal://BUCKET/KEY`. What goes wrong is a `shoal.ShoalError`.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from shoal.base.digests import Buffer
-from shoal.base.ids import VersionId, WallNs, parse_version, version_text
 from shoal.client.client import Client
-from shoal.client.copying import CopyOptions
-from shoal.client.get import check_range
+from shoal.client.get import ObjectGet, check_range
 from shoal.client.put import PutOptions
 from shoal.core.chunking import check_chunk_bytes
-from shoal.core.names import ObjectName, parse_prefix, parse_target
-from shoal.model.catalog import Bucket, Version, VersionKind
-from shoal.model.messages.buckets import Usage
-from shoal.model.messages.objects import ListObjects, ListVersions, Name, Precondition
+from shoal.core.names import parse_target
 from shoal.ports.log import Log
-from shoal.wiring.connect import find_cluster, open_client
+from shoal.wiring.catalog_verbs import CatalogVerbs
+from shoal.wiring.connect import PATIENCE_S, client_settings, find_cluster, open_client
+from shoal.wiring.local_names import destination_of, name_of
 from shoal.wiring.log import Level, StreamLog
-from shoal.wiring.transfers import BytesSink, BytesSource, FileSink, FileSource
+from shoal.wiring.object_reader import ObjectReader
+from shoal.wiring.object_version import ObjectVersion, precondition_asked, version_asked, version_told
+from shoal.wiring.sinks import BinaryWriter, pieces, write_to
+from shoal.wiring.sources import AnyGiven, opened_source
+from shoal.wiring.time_limit import next_within, within
+from shoal.wiring.transfers import BytesSink, FileSink
+from shoal.wiring.users_code import Progress, Transfer, UsersCode, UsersThread
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectVersion:
-    """One immutable state of an object. `size` in bytes; `created` in UTC."""
-
-    bucket: str
-    key: str
-    version: str
-    size: int
-    created: datetime
-    content_type: str = ""
-    is_delete_marker: bool = False
-    """The object was deleted at this point; there is no content."""
-    metadata: Mapping[str, str] | None = None
-    """None in listings, which do not tell it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketInfo:
-    """A name space for objects. Without versions it keeps only the newest content of each. `created` in UTC."""
-
-    name: str
-    created: datetime
-    is_versioned: bool
+T = TypeVar("T")
 
 
 @asynccontextmanager
 async def connect(
-    data: Path | str | None = None, endpoint: str | None = None, *, log: Log | None = None
+    data: Path | str | None = None,
+    endpoint: str | None = None,
+    *,
+    patience: float = PATIENCE_S,
+    parallel: int | None = None,
+    log: Log | None = None,
 ) -> AsyncIterator["Shoal"]:
     """A cluster, for the time of the context. `data` is its directory, `endpoint` the HOST:PORT of a coordinator (then
     the key comes from SHOAL_KEY and SHOAL_SECRET); with neither, SHOAL_ENDPOINT, SHOAL_DATA and ./shoal-data are tried.
 
-    Warnings (a damaged replica that was read around) go to `log`, by default to standard error.
+    `patience`: for how many seconds each step of a call waits for a coordinator or for nodes that do not answer, and
+    tries others, before it fails. `parallel`: how many chunks of one transfer travel at a time; without it, about
+    32 MiB of them. Warnings (a damaged replica that was read around) go to `log`, by default to standard error.
+    Nothing is sent before the first call.
+
     Raises: NodeUnreachable, AccessDenied, InvalidArgument.
     """
     cluster = find_cluster(data=None if data is None else Path(data), endpoint=endpoint)
-    async with open_client(cluster, log=log or StreamLog(level=Level.WARNING)) as client:
+    settings = client_settings(patience=patience, parallel=parallel)
+    async with open_client(cluster, log=log or StreamLog(level=Level.WARNING), settings=settings) as client:
         yield Shoal(client)
 
 
-class Shoal:
+class Shoal(CatalogVerbs):
     """I am a cluster as its users see it. My methods may be called concurrently.
 
     Besides what each names, all raise AccessDenied, InvalidArgument for names that cannot be, and TransientErrors when
-    the cluster did not answer for a while.
+    the cluster did not answer for a while. `timeout` is in seconds, for the whole call (in iterators and open files for
+    each step); then it is cancelled and raises DeadlineExceeded. A call that is cancelled, or whose `progress` raises,
+    leaves what was there before: the old version, the user's file.
+
+    The examples can be typed into `python -m asyncio`.
     """
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, code: UsersCode | None = None) -> None:
+        """`code`: where users' code runs; by default what may block has a thread, and callbacks run on the loop."""
+        super().__init__(client)
+        self._code = code
+
+    # -- storing
 
     async def put(
         self,
         name: str,
-        source: Buffer | Path,
+        source: AnyGiven,
         *,
         chunk_bytes: int | None = None,
         if_absent: bool = False,
         if_version: str | None = None,
         content_type: str = "",
         metadata: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+        timeout: float | None = None,
     ) -> ObjectVersion:
-        """Store bytes, or the file at a path, as the new version of `name`; durable and visible on return.
+        """Store `source` as the new version of `name`; durable and visible on return.
+
+        `source`: bytes; a `pathlib.Path` (a str is refused); a file opened for reading bytes, seekable or not, from
+        where it stands; an iterable or asynchronous iterable of bytes; an `asyncio.StreamReader`. Files and iterators
+        that block are read on a thread; they stay open. What they raise reaches the caller as it is.
+
+        >>> stored = await store.put("greeting", b"hello", content_type="text/plain")
+        >>> stored.size, stored.content_type
+        (5, 'text/plain')
+        >>> async def numbers():
+        ...     for number in range(1000):
+        ...         yield b"%d," % number
+        >>> (await store.put("numbers", numbers())).size
+        3890
 
         Raises: NotFound (no such bucket or file), PreconditionFailed. After a failure the old version is current;
-        only after OutcomeUnknown it may be either.
+        only after OutcomeUnknown and DeadlineExceeded it may be either.
         """
         target = parse_target(name)
         if chunk_bytes is not None:
             check_chunk_bytes(chunk_bytes)
         options = PutOptions(
             chunk_bytes=chunk_bytes or 0,
-            precondition=Precondition(if_absent=if_absent, if_version=_version(if_version)),
+            precondition=precondition_asked(if_absent=if_absent, if_version=if_version),
             content_type=content_type,
             metadata=dict(metadata or {}),
         )
-        if not isinstance(source, Path):
-            return _told(
-                target, await self._client.put(target.bucket, target.key, BytesSource(source), options=options)
-            )
-        file = FileSource(source)
-        try:
-            return _told(target, await self._client.put(target.bucket, target.key, file, options=options))
-        finally:
-            file.close()
 
-    async def get(self, name: str, *, version: str | None = None, start: int = 0, stop: int | None = None) -> bytes:
-        """The bytes from `start` to `stop` of an object, or of one version. Raises: NotFound, CorruptionError."""
-        target = parse_target(name)
-        async with self._client.open(target.bucket, target.key, _version(version)) as found:
-            end = check_range(found.version.size, start, stop)
-            sink = BytesSink(end - start)
-            await found.into(sink, start, end, progress=None)
-            return sink.content
+        async def store(transfer: Transfer) -> ObjectVersion:
+            async with opened_source(source, transfer) as given:
+                count = transfer.count(progress, given.total)
+                chosen = replace(options, progress=count, before_commit=transfer.heard if count else None)
+                stored = await self._client.put(target.bucket, target.key, given.source, options=chosen)
+                return version_told(target, stored)
 
-    async def get_file(self, name: str, path: Path, *, version: str | None = None) -> ObjectVersion:
-        """Fetch an object, or one version, into a file, which appears or changes only when it is whole.
+        return await self._transferred(store, timeout, f"the put of {name!a}")
 
-        Raises: NotFound, CorruptionError, DiskFailed.
-        """
-        target = parse_target(name)
-        async with self._client.open(target.bucket, target.key, _version(version)) as found:
-            sink = FileSink(path)
-            try:
-                await found.into(sink, 0, found.version.size, progress=None)
-                sink.commit()
-            finally:
-                sink.abandon()
-            return _told(target, found.version)
-
-    async def stat(self, name: str, *, version: str | None = None) -> ObjectVersion:
-        """What is known of an object, or of one version. Raises: NotFound."""
-        target = parse_target(name)
-        return _told(target, await self._client.stat(target.bucket, target.key, _version(version)))
-
-    async def delete(self, name: str, *, version: str | None = None) -> bool:
-        """Hide an object behind a delete marker; with a version, remove that one for good. True if there was anything
-        to delete. Raises: NotFound (no such bucket)."""
-        target = parse_target(name)
-        return (await self._client.delete(target.bucket, target.key, version=_version(version))).existed
-
-    async def copy(
+    async def upload(
         self,
-        source: str,
-        target: str,
+        path: Path | str,
+        name: str | None = None,
         *,
-        version: str | None = None,
+        chunk_bytes: int | None = None,
         if_absent: bool = False,
         if_version: str | None = None,
-        content_type: str | None = None,
+        content_type: str = "",
         metadata: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+        timeout: float | None = None,
     ) -> ObjectVersion:
-        """Make the content of `source`, its current version or the one named, the new current version of `target`. No
-        bytes are sent. Content type and metadata stay unless others are given; the conditions are on `target`.
+        """Store the file at `path`, under its base name unless another is given. Else as `put`.
 
-        Raises: NotFound (no such bucket or source), PreconditionFailed.
+        >>> _ = Path("report.txt").write_text("all well")
+        >>> (await store.upload("report.txt")).key
+        'report.txt'
+        >>> (await store.upload("report.txt", "reports/1")).key
+        'reports/1'
         """
-        origin, name = parse_target(source), parse_target(target)
-        options = CopyOptions(
-            precondition=Precondition(if_absent=if_absent, if_version=_version(if_version)),
+        return await self.put(
+            name_of(Path(path)) if name is None else name,
+            Path(path),
+            chunk_bytes=chunk_bytes,
+            if_absent=if_absent,
+            if_version=if_version,
             content_type=content_type,
-            metadata=None if metadata is None else dict(metadata),
+            metadata=metadata,
+            progress=progress,
+            timeout=timeout,
         )
-        wanted = Name(origin.bucket, origin.key, _version(version))
-        return _told(name, await self._client.copy(wanted, name.bucket, name.key, options=options))
 
-    async def move(self, source: str, target: str, *, if_absent: bool = False) -> ObjectVersion:
-        """Give the current version of `source` a new name; its former versions stay, below a delete marker.
+    # -- reading
 
-        Raises: NotFound (no such bucket or source), PreconditionFailed (`target` exists, or `source` was written to
-        meanwhile: then it is copied and not deleted).
+    async def get(
+        self,
+        name: str,
+        *,
+        version: str | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> bytes:
+        """The bytes from `start` to `stop` of an object, or of one version.
+
+        >>> _ = await store.put("greeting", b"hello")
+        >>> await store.get("greeting")
+        b'hello'
+        >>> await store.get("greeting", start=1, stop=3)
+        b'el'
+
+        Raises: NotFound, CorruptionError, InvalidArgument (a range that lies outside).
         """
-        origin, name = parse_target(source), parse_target(target)
-        options = CopyOptions(precondition=Precondition(if_absent=if_absent))
-        return _told(name, await self._client.move(origin, name.bucket, name.key, options=options))
+        target, number = parse_target(name), version_asked(version)
 
-    async def restore(self, name: str, version: str) -> ObjectVersion:
-        """Make the content of a former version current again, as a new version. Raises: NotFound."""
-        target = parse_target(name)
-        return _told(target, await self._client.restore(target.bucket, target.key, parse_version(version)))
+        async def fetch(transfer: Transfer) -> bytes:
+            async with self._client.open(target.bucket, target.key, number) as found:
+                end = check_range(found.version.size, start, stop)
+                sink = BytesSink(end - start)
+                await found.into(sink, start, end, progress=transfer.count(progress, end - start))
+                await transfer.heard()
+                return sink.content
 
-    async def undelete(self, name: str) -> ObjectVersion:
-        """Take the delete marker of an object away: the version below it is current again.
+        return await self._transferred(fetch, timeout, f"the get of {name!a}")
 
-        Raises: NotFound (nothing to bring back), PreconditionFailed (it is not deleted).
+    async def get_file(
+        self,
+        name: str,
+        file: Path | str | BinaryWriter,
+        *,
+        version: str | None = None,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> ObjectVersion:
+        """Fetch an object, or one version, into a file. One at a path appears or changes only when it is whole; one
+        that was opened for writing bytes is written to in order from where it stands, and stays open: after a failure
+        it has the bytes before, all of them right.
+
+        >>> _ = await store.put("greeting", b"hello")
+        >>> (await store.get_file("greeting", "greeting.txt")).size
+        5
+        >>> with open("copy.txt", "wb") as file:
+        ...     _ = await store.get_file("greeting", file)
+
+        Raises: NotFound, CorruptionError, DiskFailed; InvalidArgument (no file can be there); what the file raises.
         """
-        target = parse_target(name)
-        return _told(target, await self._client.undelete(target.bucket, target.key))
+        target, number = parse_target(name), version_asked(version)
 
-    async def create_bucket(self, bucket: str, *, is_versioned: bool = True) -> BucketInfo:
-        """Make a bucket. Raises: AlreadyExists."""
-        return _bucket_told(await self._client.create_bucket(bucket, is_versioned=is_versioned))
+        async def fetch(transfer: Transfer) -> ObjectVersion:
+            async with self._client.open(target.bucket, target.key, number) as found:
+                count = transfer.count(progress, found.version.size)
+                if isinstance(file, Path | str):
+                    await _into_path(Path(file), found, progress=count, heard=transfer.heard)
+                else:
+                    await write_to(file, found.frames(0, found.version.size), transfer, progress=count)
+                    await transfer.heard()
+                return version_told(target, found.version)
 
-    async def delete_bucket(self, bucket: str) -> None:
-        """Remove a bucket without objects and versions. Raises: NotFound, PreconditionFailed (it is not empty)."""
-        await self._client.delete_bucket(bucket)
+        return await self._transferred(fetch, timeout, f"the get of {name!a}")
 
-    async def list_buckets(self) -> AsyncIterator[BucketInfo]:
-        """All buckets, in byte order."""
-        async for bucket in self._client.list_buckets():
-            yield _bucket_told(bucket)
+    async def download(
+        self,
+        name: str,
+        path: Path | str | None = None,
+        *,
+        version: str | None = None,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> ObjectVersion:
+        """Fetch an object into the file at `path`; into a directory, or without `path` into the current one, under the
+        base name of its key. The file appears or changes only when it is whole. Else as `get_file`.
 
-    async def usage(self, prefix: str = "") -> Usage:
-        """How much there is under `prefix` (`shoal://BUCKET/…` for another bucket): exact while nothing is written
-        there. Raises: NotFound (no such bucket)."""
-        target = parse_prefix(prefix)
-        return await self._client.usage(target.bucket, target.key)
+        >>> _ = await store.put("reports/today", b"all well")
+        >>> _ = await store.download("reports/today")
+        >>> Path("today").read_text()
+        'all well'
+        """
+        destination = destination_of(parse_target(name), None if path is None else Path(path))
+        return await self.get_file(name, destination, version=version, progress=progress, timeout=timeout)
 
-    async def list(self, prefix: str = "") -> AsyncIterator[ObjectVersion]:
-        """The objects whose names begin with `prefix` (`shoal://BUCKET/…` for another bucket), in byte order. Each
-        page is a snapshot. Raises: NotFound (no such bucket)."""
-        target = parse_prefix(prefix)
-        after = ""
-        while True:
-            page = await self._client.list_objects(ListObjects(bucket=target.bucket, prefix=target.key, after=after))
-            for entry in page.objects:
-                yield ObjectVersion(
-                    bucket=target.bucket,
-                    key=entry.key,
-                    version=version_text(entry.version),
-                    size=entry.size,
-                    created=_moment(entry.created_ns),
-                    content_type=entry.content_type,
-                )
-            after = page.next_after
-            if not after:
-                return
+    async def stream(
+        self,
+        name: str,
+        *,
+        version: str | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> AsyncGenerator[bytes, None]:
+        """The bytes from `start` to `stop` in pieces of 1 MiB, the last one shorter. The next are fetched while one is
+        used, a few MiB ahead and no more. Who may stop early does it within `contextlib.aclosing`.
 
-    async def versions(self, name: str) -> AsyncIterator[ObjectVersion]:
-        """All versions of an object, newest first, delete markers included. Raises: NotFound (no such bucket)."""
-        target = parse_target(name)
-        before: VersionId | None = None
-        while True:
-            page = await self._client.versions(ListVersions(bucket=target.bucket, key=target.key, before=before))
-            for version in page.versions:
-                yield _told(target, version)
-            before = page.next_before
-            if before is None:
-                return
+        >>> _ = await store.put("numbers", bytes(3_000_000))
+        >>> [len(piece) async for piece in store.stream("numbers")]
+        [1048576, 1048576, 902848]
+
+        Raises: as `get`; the pieces that came before are right. `timeout` is for each piece.
+        """
+        done = 0
+        async with self._found(name, version, timeout) as found, AsyncExitStack() as stack:
+            end = check_range(found.version.size, start, stop)
+            count = Transfer(stack.enter_context(self._users_code())).count(progress, end - start)
+            cut = await stack.enter_async_context(aclosing(pieces(found.frames(start, end))))
+            while (piece := await next_within(timeout, f"a piece of {name!a}", cut)) is not None:
+                done += len(piece)
+                if count:
+                    count(done)
+                yield piece
+
+    @asynccontextmanager
+    async def open(
+        self, name: str, *, version: str | None = None, timeout: float | None = None
+    ) -> AsyncIterator[ObjectReader]:
+        """An object, or one version, as a file to `read`, `seek` and `tell` in. It stays the version that it was when
+        it was opened. `timeout` is for opening, and for each read.
+
+        >>> _ = await store.put("greeting", b"hello")
+        >>> async with store.open("greeting") as file:
+        ...     file.seek(1)
+        ...     await file.read(3)
+        1
+        b'ell'
+
+        Raises: NotFound; reading raises CorruptionError.
+        """
+        async with self._found(name, version, timeout) as found:
+            reader = ObjectReader(found, version_told(parse_target(name), found.version), timeout=timeout)
+            try:
+                yield reader
+            finally:
+                await reader.close()
+
+    @asynccontextmanager
+    async def _found(self, name: str, version: str | None, timeout: float | None) -> AsyncIterator[ObjectGet]:
+        target, number = parse_target(name), version_asked(version)
+        async with AsyncExitStack() as stack:
+            async with within(timeout, f"opening {name!a}"):
+                found = await stack.enter_async_context(self._client.open(target.bucket, target.key, number))
+            yield found
+
+    async def _transferred(self, work: Callable[[Transfer], Awaitable[T]], timeout: float | None, what: str) -> T:
+        with self._users_code() as code:
+            transfer = Transfer(code)
+            async with within(timeout, what):
+                return await transfer.run(work(transfer))
+
+    @contextmanager
+    def _users_code(self) -> Iterator[UsersCode]:
+        if self._code is not None:
+            yield self._code
+            return
+        with UsersThread() as thread:
+            yield thread
 
 
-def _version(text: str | None) -> VersionId | None:
-    return None if text is None else parse_version(text)
-
-
-def _moment(created_ns: WallNs) -> datetime:
-    return _EPOCH + timedelta(microseconds=created_ns // 1000)
-
-
-def _bucket_told(bucket: Bucket) -> BucketInfo:
-    return BucketInfo(name=bucket.name, created=_moment(bucket.created_ns), is_versioned=bucket.is_versioned)
-
-
-def _told(name: ObjectName, version: Version) -> ObjectVersion:
-    return ObjectVersion(
-        bucket=name.bucket,
-        key=name.key,
-        version=version_text(version.version_id),
-        size=version.size,
-        created=_moment(version.created_ns),
-        content_type=version.content_type,
-        is_delete_marker=version.kind is VersionKind.DELETE_MARKER,
-        metadata=version.metadata,
-    )
+async def _into_path(
+    path: Path, found: ObjectGet, *, progress: Callable[[int], None] | None, heard: Callable[[], Awaitable[None]]
+) -> None:
+    sink = FileSink(path)
+    try:
+        await found.into(sink, 0, found.version.size, progress=progress)
+        await heard()
+        sink.commit()
+    finally:
+        sink.abandon()

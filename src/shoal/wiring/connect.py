@@ -3,15 +3,18 @@
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 from shoal.base.errors import AccessDenied, InvalidArgument
 from shoal.base.ids import Address
+from shoal.base.units import SECOND
 from shoal.client.client import Client
 from shoal.client.remote_catalog import RemoteCatalog
 from shoal.client.settings import ClientSettings
 from shoal.core.trust.signing import Credential
+from shoal.model.cluster import CHUNK_BYTES_MAX
 from shoal.net.address import parse_address
 from shoal.net.client import HttpLink
 from shoal.net.settings import LinkSettings
@@ -19,6 +22,11 @@ from shoal.ports.log import Log
 from shoal.wiring.cluster_files import CREDENTIALS, read_credential, read_endpoints
 from shoal.wiring.defaults import DEFAULT_DATA
 from shoal.wiring.env import diskless_env
+
+PATIENCE_S = ClientSettings().patience_ns / SECOND
+"""As users have it who say nothing of it."""
+
+_PARALLEL_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,19 @@ def _credential(environ: Mapping[str, str]) -> Credential:
         return Credential(key, secret.encode())
     except InvalidArgument as exc:
         raise InvalidArgument(f"SHOAL_KEY and SHOAL_SECRET: {exc.sentence}") from exc
+
+
+def client_settings(*, patience: float = PATIENCE_S, parallel: int | None = None) -> ClientSettings:
+    """What users may set: `patience` in seconds, and how many chunks of one transfer travel at a time, whatever their
+    size. Raises: InvalidArgument."""
+    if not 0 < patience < inf:
+        raise InvalidArgument(f"a patience of {patience} seconds is not possible; give more than 0")
+    settings = ClientSettings(patience_ns=max(1, int(patience * SECOND)))
+    if parallel is None:
+        return settings
+    if not 1 <= parallel <= _PARALLEL_MAX:
+        raise InvalidArgument(f"{parallel} chunks at a time are not possible; give 1 to {_PARALLEL_MAX}")
+    return replace(settings, chunks_in_flight=parallel, bytes_in_flight=parallel * CHUNK_BYTES_MAX)
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import inspect
 import queue
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -20,25 +21,22 @@ from shoal.wiring.users_code import settle_soon
 T = TypeVar("T")
 
 
-class DoorLoop:
-    """I am the loop and its client, from my making to `close`. Any thread may call me but my own."""
+class _Inside:
+    """I am what runs on the thread. I know nobody outside, so that a door that is forgotten can end me."""
 
-    def __init__(self, opening: AbstractAsyncContextManager[Client]) -> None:
-        """Raises: what `opening` raises."""
-        self._opened: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Client]] = Future()
-        self._under_way: dict[Future[Any], None] = {}
-        self._is_over = False
-        self._thread = threading.Thread(target=self._run, args=(opening,), name="shoal", daemon=True)
-        self._thread.start()
-        self.loop, self._closing, self.client = self._opened.result()
+    def __init__(self) -> None:
+        self.opened: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Client]] = Future()
+        self.under_way: dict[Future[Any], None] = {}
+        self.is_over = False
 
-    def _run(self, opening: AbstractAsyncContextManager[Client]) -> None:
+    def run(self, opening: AbstractAsyncContextManager[Client]) -> None:
+        """All of the thread's life."""
         try:
             asyncio.run(self._serve(opening))
         finally:
-            self._is_over = True
-            self._opened.cancel()
-            for future in list(self._under_way):
+            self.is_over = True
+            self.opened.cancel()
+            for future in list(self.under_way):
                 future.cancel()
 
     async def _serve(self, opening: AbstractAsyncContextManager[Client]) -> None:
@@ -47,10 +45,24 @@ class DoorLoop:
             try:
                 client = await stack.enter_async_context(opening)
             except ShoalError as exc:
-                self._opened.set_exception(exc)  # for who waits there; this thread has nothing more to do
+                self.opened.set_exception(exc)  # for who waits there; this thread has nothing more to do
                 return
-            self._opened.set_result((asyncio.get_running_loop(), closing, client))
+            self.opened.set_result((asyncio.get_running_loop(), closing, client))
             await closing.wait()
+
+
+class DoorLoop:
+    """I am the loop and its client, from my making until `close`, or until nobody has me any more. Any thread may call
+    me but my own."""
+
+    def __init__(self, opening: AbstractAsyncContextManager[Client]) -> None:
+        """Raises: what `opening` raises."""
+        self._inside = _Inside()
+        self._thread = threading.Thread(target=self._inside.run, args=(opening,), name="shoal", daemon=True)
+        self._thread.start()
+        self.loop, closing, self.client = self._inside.opened.result()
+        self._end = weakref.finalize(self, _end, self._thread, self.loop, closing)
+        self._end.atexit = False  # a process that ends takes the thread with it; its session ends by itself
 
     @property
     def _is_here(self) -> bool:
@@ -58,9 +70,8 @@ class DoorLoop:
 
     def close(self) -> None:
         """End everything that is under way, the session and the thread. A second time nothing happens."""
-        if self._thread.is_alive() and not self._is_here:
-            with contextlib.suppress(RuntimeError):  # another thread closed it just now
-                self.loop.call_soon_threadsafe(self._closing.set)
+        self._end()
+        if not self._is_here:
             self._thread.join()
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -79,14 +90,14 @@ class DoorLoop:
             future = asyncio.run_coroutine_threadsafe(work, self.loop)
         except RuntimeError as exc:
             raise InvalidArgument("this connection to a cluster was closed just now") from exc
-        self._under_way[future] = None
+        self._inside.under_way[future] = None
         future.add_done_callback(self._forget)
-        if self._is_over:  # perhaps after the last look at what is under way
+        if self._inside.is_over:  # perhaps after the last look at what is under way
             future.cancel()
         return future
 
     def _forget(self, future: Future[Any]) -> None:
-        self._under_way.pop(future, None)
+        self._inside.under_way.pop(future, None)
 
     def put_away(self, closing: Coroutine[Any, Any, None]) -> None:
         """Run `closing`, which gives back what somebody has of me, if there is anything left to give it back to. It is
@@ -103,6 +114,13 @@ class DoorLoop:
         finally:
             if not self._is_here:
                 _close_unbegun(closing)
+
+
+def _end(thread: threading.Thread, loop: asyncio.AbstractEventLoop, closing: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(closing.set)
+    if threading.current_thread() is not thread:
+        thread.join()
 
 
 def _close_unbegun(work: Coroutine[Any, Any, Any]) -> None:

@@ -136,6 +136,16 @@ def test_a_closed_door_says_so(door: DoorLoop) -> None:
         Errand(door).wait_for(name_of_thread())
 
 
+def test_a_door_that_nobody_has_any_more_is_closed() -> None:
+    door = DoorLoop(opening())
+    thread = door._thread
+    assert Errand(door).wait_for(name_of_thread()) == "shoal"
+    assert thread.is_alive()
+    del door
+    gc.collect()
+    assert not thread.is_alive()
+
+
 def test_calls_that_meet_a_closing_get_an_answer() -> None:
     for _ in range(20):
         door = DoorLoop(opening())

@@ -229,10 +229,10 @@ def test_a_volatile_cluster_says_so_and_keeps_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--nodes", "0"), "--nodes is 1 to 64"),
-        (("--nodes", "65"), "--nodes is 1 to 64"),
+        (("--nodes", "0"), "'--nodes': 0 is not in the range"),
+        (("--nodes", "65"), "'--nodes': 65 is not in the range"),
         (("--nodes", "many"), "--nodes"),
-        (("--replicas", "0"), "--replicas is auto"),
+        (("--replicas", "0"), "'--replicas': it is auto"),
         (("--port-base", "80"), "--port-base is 0"),
     ],
 )

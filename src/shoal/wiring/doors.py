@@ -88,7 +88,7 @@ class Shoal:
         (5, 'text/plain')
         >>> def numbers():
         ...     for number in range(1000):
-        ...         yield b"%d\n" % number
+        ...         yield b"%d," % number
         >>> store.put("numbers", numbers()).size
         3890
         """

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from shoal.testing.sim.run import main, summary
+from shoal.app.cli import main
+from shoal.testing.sim.seed_line import summary
 from shoal.testing.sim.seed_run import SeedReport, SeedRun
 from support.planted_bugs import PLANTED_BUGS, PlantedBug
 
@@ -37,23 +38,24 @@ def test_nothing_acknowledged_is_lost(seed: int) -> None:
 
 
 def test_a_seed_is_the_same_run_in_every_process() -> None:
-    command = [sys.executable, "-m", "shoal.testing.sim.run", f"--seeds={len(TWICE)}", f"--seed={TWICE.start}"]
+    command = [sys.executable, "-m", "shoal", "sim", f"--seeds={len(TWICE)}", f"--seed={TWICE.start}"]
     running = [
         subprocess.Popen(command, env={"PYTHONHASHSEED": hash_seed}, stdout=subprocess.PIPE, text=True)
         for hash_seed in ("1", "4711")
     ]
-    lines = {process.communicate(timeout=100)[0] for process in running}
-    assert lines == {"".join(f"{summary(SeedRun(seed).play())}\n" for seed in TWICE)}
+    told = {process.communicate()[0].rpartition("ok: ")[0] for process in running}
+    assert told == {"".join(f"{summary(SeedRun(seed).play())}\n" for seed in TWICE)}
 
 
 def test_the_runner_says_what_failed_and_why(capsys: pytest.CaptureFixture[str]) -> None:
     bug = next(bug for bug in PLANTED_BUGS if bug.found_as == "forged receipts")
     with bug.planted():
-        assert main(["--seeds", "1", "--seed", str(found_by(bug).seed)]) == 1
+        assert main(["sim", "--seed", str(found_by(bug).seed)]) == 1
     told = capsys.readouterr().out
     assert "FAILED" in told
     assert "forged receipts: accepted" in told
     assert "options: SwarmOptions(" in told
+    assert told.splitlines()[-1].startswith("FAILED: ")
 
 
 def found_by(bug: PlantedBug) -> SeedReport:

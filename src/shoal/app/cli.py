@@ -21,7 +21,7 @@ from shoal.app.setting import CONFIG_VARIABLE
 from shoal.app.verb_group import Verb, VerbGroup
 from shoal.base.errors import ShoalError
 
-FILES, CLUSTER, SHELL = "Files", "Clusters", "Shells"
+FILES, BY_ID, CLUSTER, SHELL = "Files", "Files by id (bucket filestore)", "Clusters", "Shells"
 
 VERBS = (
     Verb("put", "Store a file, or what comes from standard input.", FILES),
@@ -38,10 +38,16 @@ VERBS = (
     Verb("du", "Count objects, versions and their bytes.", FILES),
     Verb("mb", "Make a bucket.", FILES),
     Verb("rb", "Remove an empty bucket.", FILES),
+    Verb("upload", "Store a file under a file id.", BY_ID),
+    Verb("list", "List files by age, newest first.", BY_ID),
+    Verb("info", "Show what is known of a file.", BY_ID),
+    Verb("download", "Fetch a file by its id.", BY_ID),
+    Verb("delete", "Delete a file and all its versions for good.", BY_ID),
     Verb("status", "Show how the cluster is; fails unless all nodes are up.", CLUSTER),
     Verb("nodes", "List the nodes.", CLUSTER),
     Verb("key", "Make, list and revoke access keys.", CLUSTER),
     Verb("up", "Start a cluster on this machine.", CLUSTER),
+    Verb("sim", "Hunt for bugs in simulated clusters, from seeds.", CLUSTER),
     Verb("demo", "See a cluster of processes lose a node and no byte.", CLUSTER),
     Verb("coordinator", "Run one coordinator by hand.", CLUSTER),
     Verb("node", "Run one node by hand.", CLUSTER),

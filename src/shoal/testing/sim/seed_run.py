@@ -8,7 +8,6 @@ is left.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from random import Random
 
 from shoal.base.units import MINUTE, SECOND
 from shoal.testing.sim.chronicle import Chronicle
@@ -22,7 +21,7 @@ from shoal.testing.sim.prober import Prober
 from shoal.testing.sim.process import context_of
 from shoal.testing.sim.read_back import ReadBack
 from shoal.testing.sim.replica_check import Holders, ReplicaLost, check_replicas
-from shoal.testing.sim.swarm import SwarmOptions, draw_options
+from shoal.testing.sim.swarm import SWARM, Profile, SwarmOptions, seed_options
 from shoal.testing.sim.workload import Workload
 from shoal.testing.sim.world import World
 
@@ -51,6 +50,8 @@ class SeedReport:
     """Writes whose outcome nobody learned."""
     chunks: int
     """Live ones at the end, of which every confirmed replica was read."""
+    chunks_at_instants: int
+    """Live ones at instants of the storm, looked at in the same way."""
     outcomes: Mapping[str, int]
     fired: Mapping[str, int]
     """Faults that happened, by kind."""
@@ -78,11 +79,14 @@ class SeedRun:
         self,
         seed: int,
         *,
-        options: SwarmOptions | None = None,
+        profile: Profile = SWARM,
+        change: Callable[[SwarmOptions], SwarmOptions] | None = None,
         hands: Hands | None = None,
         keep_trace: bool = False,
     ) -> None:
-        self.options = options or draw_options(Random(f"{seed}/swarm"))
+        """`change` makes other options of those that the seed draws from `profile`."""
+        drawn = seed_options(seed, profile)
+        self.options = drawn if change is None else change(drawn)
         self.world = World(seed, self.options.world, keep_trace=keep_trace)
         self.chronicle = Chronicle(self.world.loop.now_ns)
         self.cluster = SimCluster(self.world, self.options.shape, hands)
@@ -115,7 +119,9 @@ class SeedRun:
         """Faults while clients work, and in the middle a power cut of the whole cluster."""
         nemesis = Nemesis(self.world, [*self.cluster.server_names, *self.workload.client_names], self.options.nemesis)
         strikes = self.world.loop.spawn(nemesis.strikes(), name="nemesis", context=context_of(None))
-        await self._watch(lambda: self.chronicle.acknowledged_count >= self.options.blackout_at)
+        await self._watch(
+            lambda: self.chronicle.acknowledged_count >= self.options.blackout_at or self.workload.is_enough
+        )
         await self._look_at_instant()
         await self._restart_all()
         await self._watch(lambda: self.workload.is_enough)
@@ -198,6 +204,7 @@ class SeedRun:
             acknowledged=self.chronicle.acknowledged_count,
             open_writes=self.chronicle.ledger.open_count,
             chunks=self._chunks,
+            chunks_at_instants=self._chunks_at_instants,
             outcomes=dict(sorted(self.chronicle.counts.items())),
             fired=self.world.fired(),
             crashes_after_puts=self._crashes_after_puts(),

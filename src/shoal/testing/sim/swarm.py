@@ -68,6 +68,11 @@ PROFILES: Mapping[str, Profile] = {
 SWARM = PROFILES["swarm"]
 
 
+def seed_options(seed: int, profile: Profile = SWARM) -> SwarmOptions:
+    """The options that `seed` stands for."""
+    return draw_options(Random(f"{seed}/swarm"), profile)
+
+
 def draw_options(rng: Random, profile: Profile = SWARM) -> SwarmOptions:
     """The options that `rng` stands for."""
     chunk_bytes = rng.choice((512, 2 * KIB, 4 * KIB, 16 * KIB, 96 * KIB))

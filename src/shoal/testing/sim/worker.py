@@ -46,6 +46,8 @@ MIX: Mapping[str, int] = {
     "echo": 8,
 }
 """Operations, and how often each comes."""
+WRITES = frozenset({"put", "put_if", "delete", "shelve", "unshelve", "drawer", "cabinet", "access_key"})
+"""Those that change something, or nearly always do."""
 
 _SHELVES = 2
 _PAGE = 3

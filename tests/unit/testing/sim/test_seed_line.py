@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from shoal.testing.sim.failure import Deadlock
-from shoal.testing.sim.run import summary
+from shoal.testing.sim.seed_line import summary
 from shoal.testing.sim.seed_run import SeedReport
 
 REPORT = SeedReport(
@@ -12,6 +12,7 @@ REPORT = SeedReport(
     acknowledged=40,
     open_writes=2,
     chunks=90,
+    chunks_at_instants=120,
     outcomes={"put done": 40},
     fired={"power loss": 3, "restart": 3},
     crashes_after_puts=2,

@@ -5,7 +5,7 @@ acknowledged byte, and may be cut off anywhere: the next start does it again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from shoal.base.env import Disk, Env
@@ -25,7 +25,7 @@ _NO_BYTES: Final = Row(ReplicaState.DELETED, 0, 0, NOWHERE)
 
 @dataclass(frozen=True, slots=True)
 class DamagedRange:
-    """Bytes of a segment that should be records and are not."""
+    """Bytes of a segment that should be records and are not; none if it is unknown how many were cut off here."""
 
     segment: int
     offset: int
@@ -60,6 +60,7 @@ async def recover(env: Env, settings: StoreSettings, *, identity: VolumeFormat, 
     surveys = [
         await survey_segment(env.disk, number, window_bytes=window_bytes) for number in await _segment_numbers(env.disk)
     ]
+    surveys = _with_emptied(surveys)
     files = await _list_files(env.disk, identity.fan_out, log)
     recovered = Recovered(identity)
     recovered.index.load([*files.runs, *(Run(survey.chunks, survey.number) for survey in surveys)])
@@ -89,6 +90,17 @@ async def recover(env: Env, settings: StoreSettings, *, identity: VolumeFormat, 
 async def _segment_numbers(disk: Disk) -> list[int]:
     numbers = [layout.segment_number(name) for name in await disk.list(layout.SEGMENTS)]
     return [number for number in numbers if number is not None]
+
+
+def _with_emptied(surveys: list[Survey]) -> list[Survey]:
+    """An interrupted making leaves no room for records either, but none begins before the one before it has ended."""
+    newest = max((survey.number for survey in surveys), default=0)
+    return [
+        replace(survey, state=SegmentState.UNREADABLE)
+        if survey.state is SegmentState.EMPTY and survey.is_cut and survey.number < newest
+        else survey
+        for survey in surveys
+    ]
 
 
 async def _list_files(disk: Disk, fan_out: int, log: Log) -> _Files:
@@ -137,6 +149,8 @@ def _report(survey: Survey, log: Log) -> None:
         log.error("segment_unreadable", segment=survey.number, size=survey.size)
     if survey.is_header_damaged:
         log.warning("segment_header_damaged", segment=survey.number)
+    if survey.is_cut and survey.state is not SegmentState.EMPTY:
+        log.error("segment_cut", segment=survey.number, size=survey.size)
     if survey.scan is None:
         return
     for record in survey.scan.rotten:

@@ -11,6 +11,7 @@ from shoal.formats.segment import (
     SEGMENT_HEADER_BYTES,
     TRAILER_BYTES,
     Container,
+    Damage,
     FooterEntry,
     RecordKind,
     Scanner,
@@ -51,6 +52,8 @@ class Survey:
     others: tuple[FooterEntry, ...] = ()
     scan: SegmentScan | None = None
     is_header_damaged: bool = False
+    is_cut: bool = False
+    """Ends where a record may have been: a segment has room for its footer from its making to its end."""
 
     def chunk_entries(self) -> list[bytes]:
         """`chunks`, one by one."""
@@ -91,7 +94,11 @@ async def _survey_headless(file: File, number: int, *, window_bytes: int) -> Sur
         window = await file.pread(at, window_bytes)
         if window != bytes(len(window)):
             return Survey(number, SegmentState.UNREADABLE, size)
-    return Survey(number, SegmentState.EMPTY, size)
+    return Survey(number, SegmentState.EMPTY, size, is_cut=_is_cut(size, SEGMENT_HEADER_BYTES))
+
+
+def _is_cut(size: int, end: int) -> bool:
+    return size < end + TRAILER_BYTES
 
 
 async def _read_footer(file: File, container: Container) -> Survey:
@@ -115,10 +122,22 @@ async def _scan(file: File, container: Container, *, window_bytes: int) -> Surve
             break
         scanner.feed(window)
     scan = scanner.finish()
-    chunks, others = entries_of(scan)
+    # What is torn may be a footer, which lies at the very end.
+    is_cut = scan.torn is None and not scan.unfinished and _is_cut(file.size(), scan.end)
     is_empty = scan.end == SEGMENT_HEADER_BYTES
-    state = SegmentState.EMPTY if is_empty else SegmentState.UNSEALED
-    return Survey(container.number, state, size, container, chunks=b"".join(chunks), others=others, scan=scan)
+    if is_cut and not is_empty:
+        scan.damage.append(Damage(scan.end, 0))
+    chunks, others = entries_of(scan)
+    return Survey(
+        container.number,
+        SegmentState.EMPTY if is_empty else SegmentState.UNSEALED,
+        size,
+        container,
+        chunks=b"".join(chunks),
+        others=others,
+        scan=scan,
+        is_cut=is_cut,
+    )
 
 
 def entries_of(scan: SegmentScan) -> tuple[list[bytes], tuple[FooterEntry, ...]]:

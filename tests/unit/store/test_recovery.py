@@ -155,3 +155,24 @@ async def test_a_cut_off_removal_is_finished() -> None:
     assert found.index.held_count == 0
     assert not await disk.exists(name)
     assert found.used_bytes == found.segment_bytes
+
+
+async def test_a_cut_segment_is_reported_for_good() -> None:
+    disk = await killed()
+    disk.truncate_now(SEGMENT, 4096 + 2 * RECORD_BYTES)
+    for _ in range(2):
+        store = await open_store(disk, seed=5)
+        assert store.damaged_ranges() == [DamagedRange(1, 4096 + 2 * RECORD_BYTES, 0)]
+        assert store.replicas(after=None, limit=9) == [replica(0), replica(1)]
+        await store.close()
+
+
+async def test_a_segment_that_lost_even_its_room_is_kept_if_later_ones_were_made() -> None:
+    for length in (0, 50, 4096):
+        disk = await killed()
+        disk.truncate_now(SEGMENT, length)
+        log = EventLog()
+        found = await recovered(disk, log)
+        assert found.damage == [DamagedRange(1, 0, length)]
+        assert log.named("segment_unreadable")
+        assert disk.exists_now(SEGMENT)

@@ -4,7 +4,7 @@ import pytest
 
 from shoal.base.env import OpenMode
 from shoal.base.errors import FormatUnknown
-from shoal.formats.segment import RecordKind, encode_file_header, encode_segment_header
+from shoal.formats.segment import TRAILER_BYTES, RecordKind, encode_file_header, encode_segment_header
 from shoal.store.layout import SEGMENTS, segment_path
 from shoal.store.survey import SegmentState, Survey, survey_segment
 from support.segments import CONTAINER, build_segment, few_payloads, sealed
@@ -87,9 +87,27 @@ async def test_rot_becomes_quarantine_and_damage_in_the_new_footer() -> None:
     data = bytearray(BUILT.data)
     data[BUILT.spans[0][0] + 115] ^= 1
     data[BUILT.spans[2][0]] ^= 1
-    found = await survey(bytes(data))
+    found = await survey(bytes(data) + bytes(TRAILER_BYTES))
     assert [(entry.kind, entry.offset) for entry in found.others] == [
         (RecordKind.QUARANTINE, BUILT.spans[0][0]),
         (RecordKind.DAMAGE, BUILT.spans[2][0]),
     ]
     assert found.others[0].replica == replica(0)
+
+
+async def test_a_segment_that_ends_behind_a_record_has_been_cut() -> None:
+    """From its making on a segment has room for its footer."""
+    for cut in (BUILT.spans[0][1], BUILT.spans[2][1], BUILT.end, BUILT.end + TRAILER_BYTES - 1):
+        found = await survey((BUILT.data + bytes(TRAILER_BYTES))[:cut])
+        assert found.is_cut
+        assert found.others[-1].kind == RecordKind.DAMAGE
+        assert found.others[-1].length == 0
+    assert not (await survey(BUILT.data + bytes(TRAILER_BYTES))).is_cut
+
+
+async def test_an_empty_segment_without_room_is_cut_or_was_never_finished() -> None:
+    header = encode_segment_header(CONTAINER)
+    for data in (b"", header[:100], header):
+        assert (await survey(data)).is_cut
+    for data in (bytes(9000), header + bytes(9000)):
+        assert not (await survey(data)).is_cut

@@ -133,6 +133,6 @@ async def test_a_sync_whose_failure_is_passed_over_is_found(monkeypatch: pytest.
             await right(file)
 
     monkeypatch.setattr(SimFile, "fdatasync", forgiving)
-    with pytest.raises(PromiseBroken, match="is lost"):
+    with pytest.raises(PromiseBroken):
         async for _ in errands(FaultKind.SYNC_EIO, by_kill=False):
             pass

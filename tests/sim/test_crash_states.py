@@ -21,7 +21,8 @@ Planted = Callable[[pytest.MonkeyPatch], None]
 @pytest.mark.parametrize("with_catalog", [False, True], ids=["store", "store-and-catalog"])
 async def test_no_cut_breaks_a_promise(with_catalog: bool) -> None:
     tally = Tally()
-    await hunt(tally, with_catalog=with_catalog, states=STATES, whole_length=2, seed=0)
+    async for _ in hunt(tally, with_catalog=with_catalog, states=STATES, whole_length=2, seed=0):
+        pass
     assert [f"{each.state}: {each.why}" for each in tally.broken] == []
     assert tally.states == STATES
 
@@ -54,22 +55,21 @@ def witness_ahead_of_its_commit(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CommitWitness, "advance", lambda witness, number: right(witness, number + 1))
 
 
-PLANTED: list[tuple[Planted, bool, str]] = [
-    (files_not_synced, False, "is lost"),
-    (directories_not_synced, False, "is lost"),
-    (deletes_without_tombstone, False, "is back"),
-    (files_not_synced, True, "is lost"),
-    (log_not_synced, True, "commit|recovery fails"),
-    (witness_ahead_of_its_commit, True, "recovery fails"),
+PLANTED: list[tuple[Planted, bool]] = [
+    (files_not_synced, False),
+    (directories_not_synced, False),
+    (deletes_without_tombstone, False),
+    (files_not_synced, True),
+    (log_not_synced, True),
+    (witness_ahead_of_its_commit, True),
 ]
 
 
-@pytest.mark.parametrize(("plant", "with_catalog", "why"), PLANTED)
-async def test_a_planted_bug_is_found(
-    plant: Planted, with_catalog: bool, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("plant", "with_catalog"), PLANTED)
+async def test_a_planted_bug_is_found(plant: Planted, with_catalog: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
     tally = Tally()
-    await hunt(tally, with_catalog=with_catalog, states=1_500, whole_length=2, seed=0)
+    async for _ in hunt(tally, with_catalog=with_catalog, states=1_500, whole_length=2, seed=0):
+        if tally.broken:
+            break
     assert tally.broken
-    assert any(part in broken.why for part in why.split("|") for broken in tally.broken)

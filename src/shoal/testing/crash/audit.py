@@ -72,6 +72,8 @@ def _require_no_rot(store: DiskStore) -> None:
     """A cut tears what was never acknowledged; it damages nothing."""
     if store.quarantined():
         raise PromiseBroken("a torn record was taken for a damaged replica")
+    if not all(damage.length for damage in store.damaged_ranges()):
+        raise PromiseBroken("an unfinished segment was taken for one that was cut")
 
 
 async def _go_on(machine: Machine) -> None:

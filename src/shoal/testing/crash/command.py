@@ -15,6 +15,7 @@ _STATES = 10_000
 _WHOLE_LENGTH = 3
 _SHOWN_MAX = 20
 _PROGRESS_NS = 10 * SECOND
+_END = object()
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -64,22 +65,15 @@ async def _hunt(options: argparse.Namespace) -> int:
     clock = RealClock()
     begun = shown = clock.now()
     tallies = Tally(), Tally()
-
-    def progress(_tally: Tally) -> None:
-        nonlocal shown
+    hunts = [
+        hunt(tally, with_catalog=with_catalog, states=share, whole_length=options.length, seed=options.seed)
+        for tally, with_catalog, share in zip(tallies, (False, True), _halves(options.states), strict=True)
+    ]
+    while hunts:  # a sequence of each in turn
+        hunts = [each for each in hunts if await anext(each, _END) is not _END]
         if clock.now() - shown >= _PROGRESS_NS:
             shown = clock.now()
             sys.stderr.write(f"{_counts(tallies)}\n")
-
-    for tally, with_catalog in zip(tallies, (False, True), strict=True):
-        await hunt(
-            tally,
-            with_catalog=with_catalog,
-            states=options.states // 2,
-            whole_length=options.length,
-            seed=options.seed,
-            progress=progress,
-        )
     broken = [each for tally in tallies for each in tally.broken]
     for each in broken[:_SHOWN_MAX]:
         _say(f"broken: {each.state}: {each.why}")
@@ -88,6 +82,10 @@ async def _hunt(options: argparse.Namespace) -> int:
     verdict = f"{len(broken)} broken" if broken else "every promise was kept"
     _say(f"{_counts(tallies)}; {seconds:.0f} s, {rate:.0f} states/s; seed {options.seed}: {verdict}")
     return 1 if broken else 0
+
+
+def _halves(states: int) -> tuple[int, int]:
+    return states - states // 2, states // 2
 
 
 def _counts(tallies: tuple[Tally, Tally]) -> str:

@@ -6,7 +6,7 @@ last step are cut: those before belong to the sequences that it begins with, whi
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 from shoal.base.errors import InvalidArgument, ShoalError
@@ -89,9 +89,11 @@ async def hunt(
     states: int,
     whole_length: int,
     seed: int,
-    progress: Callable[[Tally], None] = lambda _: None,
-) -> None:
-    """See `states` states, counted in `tally`: of all sequences up to `whole_length` steps, and then of drawn ones."""
+) -> AsyncIterator[None]:
+    """See `states` states, counted in `tally`: of all sequences up to `whole_length` steps, and then of drawn ones.
+
+    Takes a sequence a turn.
+    """
     rng = random.Random(f"{seed}/{with_catalog}")
     for sequence in sequences(with_catalog=with_catalog, whole_length=whole_length, rng=rng):
         life = Life(with_catalog)
@@ -102,6 +104,7 @@ async def hunt(
             whole = State(with_catalog, sequence, len(life.journal), ())
             tally.broken.append(Broken(whole, f"no cut, and yet {type(exc).__name__}: {exc}"))
             await kill_process(life.disk)
+            yield
             continue
         for state, left in _states(life, sequence, rng):
             if tally.states >= states:
@@ -112,7 +115,7 @@ async def hunt(
             except PromiseBroken as exc:
                 tally.broken.append(Broken(state, str(exc)))
         tally.operations += len(life.journal) - life.last_step_from
-        progress(tally)
+        yield
 
 
 def _states(life: Life, sequence: Sequence, rng: random.Random) -> Iterator[tuple[State, Platter]]:

@@ -25,7 +25,8 @@ def test_what_is_no_state_is_refused(text: str) -> None:
 
 async def test_a_hunt_ends_with_its_budget() -> None:
     tally = Tally()
-    await hunt(tally, with_catalog=False, states=60, whole_length=1, seed=0)
+    async for _ in hunt(tally, with_catalog=False, states=60, whole_length=1, seed=0):
+        pass
     assert (tally.states, tally.broken) == (60, [])
 
 
@@ -37,7 +38,8 @@ async def test_a_broken_promise_is_seen_again_by_its_name(monkeypatch: pytest.Mo
     tally = Tally()
     with monkeypatch.context() as planted:
         planted.setattr(SimFile, "fdatasync", unsynced)
-        await hunt(tally, with_catalog=False, states=400, whole_length=1, seed=0)
+        async for _ in hunt(tally, with_catalog=False, states=400, whole_length=1, seed=0):
+            pass
         state = parse_state(str(tally.broken[0].state))
         with pytest.raises(PromiseBroken, match=tally.broken[0].why.split(":")[0]):
             await replay(state)

@@ -220,7 +220,9 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=2000)
     parser.add_argument("--rate", default="2KiB")
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--node-option", action="append", default=[], help="passed to every node, for example --memory=64MiB")
+    parser.add_argument(
+        "--node-option", action="append", default=[], help="passed to every node, for example --memory=64MiB"
+    )
     parser.add_argument("--dir", type=Path, help="where to measure; the default is the temporary directory")
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--direction", help=argparse.SUPPRESS)

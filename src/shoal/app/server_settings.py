@@ -70,22 +70,24 @@ NODE = _group(
             help="Take at most this much, for example 500GiB; each node."),
     setting("--reserve", "reserve_bytes_min", type=SIZE, default="64MiB", show_default=True,
             help="Leave at least this much of the disk free, and never less than 1 % of it."),
-    setting("--puts-max", "puts_max", type=click.IntRange(1, 1 << 16), default=256, show_default=True,
-            help="Chunks that a node takes in at a time; it bounds its memory."),
+    setting("--memory", "memory_bytes", type=SIZE, default="256MiB", show_default=True,
+            help="For bytes in flight, each node; who finds none left waits."),
+    setting("--rate-limit", "rate_limit", type=SIZE, show_default="no limit",
+            help="Bytes of payload a second, in and out each, for example 20MiB; each node."),
     setting("--forward-deadline", "forward_deadline_ns", type=DURATION, default="30s", show_default=True,
             help="How long another node may take to answer for a copy."),
 )  # fmt: skip
 """What each node does; fields of `NodeSettings` and `StoreSettings`."""
 
 FILESTORE = _group(
-    setting("--filestore-open/--no-filestore-open", "is_open",
+    setting("--filestore-open/--no-filestore-open",
             help="Serve bucket `filestore` without a key, to all on this machine."),
-    setting("--filestore-copies", "copies", type=COPIES, default="2", show_default=True,
+    setting("--filestore-copies", type=COPIES, default="2", show_default=True,
             help="Copies of each file of the gRPC file service: auto, or a number."),
-    setting("--filestore-memory", "memory_bytes", type=SIZE, default="288MiB", show_default=True,
+    setting("--filestore-memory", type=SIZE, default="288MiB", show_default=True,
             help="For the bytes of its uploads and downloads; who finds none left waits."),
 )  # fmt: skip
-"""How a gateway keeps files; fields of `FileServiceSettings`."""
+"""How a gateway keeps files."""
 
 LOG = _group(
     setting("--quiet/--no-quiet", "is_quiet", help="Log errors only."),

@@ -17,6 +17,7 @@ from shoal.base.errors import (
     OutcomeUnknown,
     QuorumNotReached,
     ShoalError,
+    Throttled,
     TransientError,
 )
 from shoal.base.ids import CLIENT_PLACEMENT_MAX, ChunkId, Instant, NodeId, ReplicaId
@@ -142,16 +143,19 @@ class ChunkWriter:
         in which they are put, also side by side.
 
         Raises, after trying for a while: QuorumNotReached, NodeUnreachable, ChecksumMismatch (nodes stored other bytes
-        than were sent) and their like. At once: CallerError when every node refuses, StaleEpoch when the session is
-        over, and what the source raises.
+        than were sent) and their like, and after a longer while Throttled. At once: CallerError when every node
+        refuses, StaleEpoch when the session is over, and what the source raises.
         """
         upload = _Upload(session, source, span, wish, session.mint_chunk(), PlacementNumbers())
         give_up = self._env.clock.now() + self._settings.patience_ns
+        busy_until = self._env.clock.now() + self._settings.busy_patience_ns
         round_number = 0
         while True:
             outcome = await self._round(upload, self._view.order(wish, span.index))
             if isinstance(outcome, ChunkUpload):
                 return outcome
+            if isinstance(outcome, Throttled):  # nothing is missing: the nodes are busy with others, and say so
+                give_up = max(give_up, min(busy_until, self._env.clock.now() + self._settings.patience_ns))
             pause = backoff_ns(round_number, self._env.rng)
             is_late = self._env.clock.now() + pause >= give_up
             if isinstance(outcome, CallerError) or is_late or upload.numbers.are_used_up:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from shoal.base.errors import InvalidArgument
-from shoal.base.units import HOUR, KIB, MIB, SECOND
+from shoal.base.units import HOUR, KIB, MIB, MINUTE, SECOND
 
 _LARGE_CHUNKS = 2
 """Chunks of any size that travel at a time, so that one is on its way while another is being synced."""
@@ -18,6 +18,8 @@ class ClientSettings:
     patience_ns: int = 30 * SECOND
     """How long a coordinator that is away, a quorum that is missing, or a chunk that no node gives is waited for before
     an error."""
+    busy_patience_ns: int = 10 * MINUTE
+    """How long a chunk is offered again to nodes that answer, but have no room for it at the moment."""
     transfer_deadline_ns: int = 20 * SECOND
     """From the start of a chunk's transfer to its answer, beyond what its size takes at the least rate."""
     read_head_deadline_ns: int = 10 * SECOND

@@ -31,8 +31,10 @@ class Alarm:
         self._due = math.inf
 
     def cancel(self) -> None:
-        """Do not ring, and let go of the loop's timer too: the last call."""
+        """Do not ring, and let go of the loop's timer and of whom to ring: the last call. Most often that is my owner,
+        and a body that was held in such a circle would keep its last frame until somebody collects garbage."""
         self._due = math.inf
+        self._ring = _nobody
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
@@ -51,6 +53,10 @@ class Alarm:
             return
         self._due = math.inf
         self._ring()
+
+
+def _nobody() -> None:
+    """Who is rung once nobody wants to be."""
 
 
 class Pace:

@@ -279,13 +279,14 @@ class Connection(asyncio.BufferedProtocol, Generic[H]):
         body = Body(length, self, frames_max=self._limits.frames_waiting_max, memory=self._memory)
         if length and self._inbox:
             body.seed(bytes(self._inbox[:length]))
-            del self._inbox[:length]
+            self._inbox = self._inbox[length:]  # not `del`, which would keep room for all that was there
         if body.missing:
             self._body = body
             self._pace = Pace(
                 self._loop, self._limits, progress=lambda: length - body.missing, too_slow=self._arriving_too_slowly
             )
-            self._pace.resume()
+            if not body.is_paused:
+                self._pace.resume()
             if self.is_ended:
                 self._break_body(OutcomeUnknown("the connection ended inside a body"))
         return body

@@ -27,8 +27,8 @@ class Body:
     """I am the `IncomingBody` of one message: frames in, in order, to one reader.
 
     A reader that waits gets what has come; otherwise bytes gather in a frame until it is full. Once `frames_max` full
-    ones wait, the flow is paused until half of them are taken. Before a reader has asked for anything, one is enough:
-    a body that waits to be let in costs one small frame.
+    ones wait, the flow is paused until half of them are taken. Before a reader has asked for anything, one is enough,
+    be it what came with the head: a body that waits to be let in costs one small frame.
     """
 
     __slots__ = (
@@ -69,10 +69,17 @@ class Body:
         """Everything came and was taken."""
         return not self.missing and not self._frames and self._taken == self._filled
 
+    @property
+    def is_paused(self) -> bool:
+        """The sender is held back: it need not be waited for."""
+        return self._is_paused
+
     def seed(self, data: bytes) -> None:
         """The bytes that came together with the head."""
         self.missing -= len(data)
         self._frames.append(data)
+        if len(data) >= FIRST_FRAME_BYTES // 4:  # less is not worth holding the sender back for
+            self._pause_if_full()
 
     def room(self) -> memoryview:
         """Where the next bytes go; never more than is missing, never empty while something is."""
@@ -88,9 +95,7 @@ class Body:
         self.missing -= count
         if self._filled == len(self._frame):
             self._frames.append(self._take())
-            if len(self._frames) >= self._frames_open and self.missing:
-                self._is_paused = True
-                self._flow.pause()
+            self._pause_if_full()
         self._wake()
 
     def fail(self, error: ShoalError) -> None:
@@ -126,6 +131,11 @@ class Body:
         while frame := await self.next_frame():
             frames.append(frame)
         return b"".join(frames)
+
+    def _pause_if_full(self) -> None:
+        if len(self._frames) >= self._frames_open and self.missing:
+            self._is_paused = True
+            self._flow.pause()
 
     def _take(self) -> memoryview:
         frame = self._frame[self._taken : self._filled]

@@ -11,7 +11,11 @@ from shoal.base.units import KIB, MIB
 from shoal.ports.link import FRAME_BYTES
 
 RECEIVE_BYTES = 64 * KIB
-"""Size of the buffer that all connections of a loop share while they wait for heads."""
+"""Size of the buffer that all connections of a loop share while they wait for heads. What comes with a head is copied
+out of it, and may have to wait: it bounds what a connection holds whose request is not read yet."""
+
+_SMALL_BYTES = 64 * KIB
+"""Up to this a buffer of the right size is cheaper than a frame that is mostly empty."""
 
 POOL_BYTES = 16 * MIB
 """Frames kept; whoever needs more at a time gets fresh ones."""
@@ -34,13 +38,16 @@ class ReceiveMemory:
 
     def frame(self, size: int) -> memoryview:
         """A frame of `size` bytes, which may hold old bytes. It is the caller's while anything refers to it."""
-        if size != FRAME_BYTES:
+        if size <= _SMALL_BYTES:
             return memoryview(bytearray(size))
+        return memoryview(self._pooled())[:size]
+
+    def _pooled(self) -> bytearray:
         for _ in range(len(self._frames)):
             self._next = (self._next + 1) % len(self._frames)
             if self._references(self._next) == self._references_when_free:
-                return memoryview(self._frames[self._next])
+                return self._frames[self._next]
         fresh = bytearray(FRAME_BYTES)
         if len(self._frames) * FRAME_BYTES < POOL_BYTES:
             self._frames.append(fresh)
-        return memoryview(fresh)
+        return fresh

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from shoal.base.env import Env
 from shoal.base.errors import (
@@ -22,17 +23,19 @@ from shoal.formats import wire
 from shoal.formats.errors import body_of, status_of
 from shoal.formats.grant import Grant, GrantKind, grant_bytes, open_grant
 from shoal.model.messages.replicas import VerifyReply
+from shoal.node.admission import Admission, Share, SharedBody
 from shoal.node.forward import Forwarder
 from shoal.node.get import get_replica, head_replica
 from shoal.node.identity import IdentityFile
 from shoal.node.keeping import Keeping
-from shoal.node.primary_put import PrimaryPut
-from shoal.node.put_request import ForwardedPut, read_put_head
+from shoal.node.metering import Meter
+from shoal.node.primary_put import WHOLE_MAX, PrimaryPut
+from shoal.node.put_request import ClientPut, ForwardedPut, read_put_head
 from shoal.node.remove import remove_replica
 from shoal.node.replica_put import put_as_replica
 from shoal.node.settings import NodeSettings
 from shoal.node.verify import verify_replica
-from shoal.ports.link import IncomingRequest, Reply
+from shoal.ports.link import IncomingBody, IncomingRequest, Reply
 from shoal.ports.log import Log
 
 _VERIFY = "/verify"
@@ -66,6 +69,10 @@ class Service:
         self._identity = identity
         self._settings = settings
         self._log = log
+        self._admission = Admission(env.clock, memory_bytes=settings.memory_bytes, wait_ns=settings.admission_ns)
+        rate = settings.rate_limit
+        self._inward = Meter(env.clock, rate) if rate is not None else None
+        self._outward = Meter(env.clock, rate) if rate is not None else None
         self._put_grants: dict[str, Grant] = {}
         self._puts = 0
         self._primary_puts: dict[PrimaryPut, None] = {}
@@ -135,11 +142,12 @@ class Service:
         try:
             if verb == "HEAD":
                 return await head_replica(store, replica)
-            return await get_replica(store, replica, range_header=request.headers.get("range"))
+            reply = await get_replica(store, replica, range_header=request.headers.get("range"))
         except (ChecksumMismatch, DiskFailed):
             # The reader goes to another node and need not come back: what is damaged is noticed now.
             await self._verify(replica)
             raise
+        return reply if self._outward is None else await self._outward.reply(reply)
 
     async def _verify(self, replica: ReplicaId) -> Reply:
         is_good = await verify_replica(self._keeping.store, replica, log=self._log)
@@ -151,36 +159,50 @@ class Service:
         if self._puts >= self._settings.puts_max:
             raise Throttled(f"this node takes {self._settings.puts_max} replicas at a time; try again")
         put = read_put_head(replica, request.headers, body_bytes=request.body.length)
+        is_forward, is_small = isinstance(put, ForwardedPut), put.size <= WHOLE_MAX
         self._puts += 1
         try:
-            if isinstance(put, ForwardedPut):
-                return await put_as_replica(self._keeping, put, request.body)
-            primary_put = PrimaryPut(
-                self._keeping,
-                self._forwarder,
-                put,
-                grant=request.headers[GRANT_HEADER],
-                spawn=self._spawn,
-                stall_ns=self._settings.stall_ns,
-                log=self._log,
-            )
-            return await self._as_primary(primary_put, request)
+            share = await self._admission.share(request.body.length, is_forward=is_forward, is_small=is_small)
+            try:
+                body = request.body if is_small else SharedBody(request.body, share)
+                metered = body if self._inward is None else self._inward.body(body)
+                return await self._take(put, metered, grant=request.headers[GRANT_HEADER], share=share)
+            finally:
+                share.let_go()
         finally:
             self._puts -= 1
 
-    async def _as_primary(self, put: PrimaryPut, request: IncomingRequest) -> Reply:
+    async def _take(self, put: ClientPut | ForwardedPut, body: IncomingBody, *, grant: str, share: Share) -> Reply:
+        if isinstance(put, ForwardedPut):
+            return await put_as_replica(self._keeping, put, body)
+        primary_put = PrimaryPut(
+            self._keeping,
+            self._forwarder,
+            put,
+            grant=grant,
+            spawn=partial(self._spawn, share),
+            stall_ns=self._settings.stall_ns,
+            log=self._log,
+        )
+        return await self._as_primary(primary_put, body)
+
+    async def _as_primary(self, put: PrimaryPut, body: IncomingBody) -> Reply:
         self._primary_puts[put] = None
         try:
-            return await put.run(request.body)
+            return await put.run(body)
         finally:
             del self._primary_puts[put]
             self._put_ended.set()
 
-    def _spawn(self, work: Coroutine[None, None, None], name: str) -> "asyncio.Task[None]":
+    def _spawn(self, share: Share, work: Coroutine[None, None, None], name: str) -> "asyncio.Task[None]":
+        """`work` may go on behind the answer, with what it holds."""
         if self._behind is None:
             work.close()
             raise Throttled("the node is stopping; try again")
-        return self._behind.create_task(work, name=name)
+        task = self._behind.create_task(work, name=name)
+        share.hold()
+        task.add_done_callback(lambda _: share.let_go())
+        return task
 
 
 def _read_target(request: IncomingRequest) -> tuple[ReplicaId, str]:

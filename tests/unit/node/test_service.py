@@ -6,7 +6,7 @@ import pytest
 
 from shoal.base.errors import ChecksumMismatch, DiskFailed, InvariantBroken, ShoalError
 from shoal.base.ids import CLIENT_PLACEMENT_MAX, NodeId, ReplicaId, SessionId
-from shoal.base.units import HOUR, KIB
+from shoal.base.units import HOUR, KIB, MIB, SECOND
 from shoal.core import routes
 from shoal.formats import wire
 from shoal.formats.errors import read_error
@@ -14,8 +14,10 @@ from shoal.formats.grant import GrantKind
 from shoal.formats.seal import SEAL_BYTES
 from shoal.model.cluster import CHUNK_BYTES_MAX
 from shoal.model.messages.replicas import VerifyReply
+from shoal.node.settings import MEMORY_BYTES_MIN
 from shoal.ports.link import IncomingRequest, Reply, Request
 from support.frames import Frames
+from support.hindrances import held_back
 from support.node_lab import (
     FOREIGN_KEYS,
     Member,
@@ -76,11 +78,13 @@ def grants_for(verb: str, node: Member) -> dict[str, str]:
     return wrong
 
 
-async def call(lab: NodeLab, node: Member, verb: str, *, target: str, grant: str | None, body: bytes = b"") -> Reply:
+async def call(
+    lab: NodeLab, node: Member, verb: str, *, target: str, grant: str | None, body: bytes = b"", limit: int = MIB
+) -> Reply:
     headers = put_headers() if verb == "PUT" else {}
     headers = changed(headers, grant=grant or None)
     request = Request(verb, routes.REPLICAS + target, headers, body)
-    return await lab.client.call(node.address, request, deadline=lab.within(), reply_bytes_max=1 << 20)
+    return await lab.client.call(node.address, request, deadline=lab.within(), reply_bytes_max=limit)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -383,5 +387,72 @@ def test_an_older_epoch_removes_nothing_also_after_a_restart() -> None:
             reply = await call(lab, node, "DELETE", target=HERE.address, grant=remove_grant(HERE, node, 4))
             assert (reply.status, type(error_in(reply)).__name__) == (410, "StaleEpoch")
         assert await a.content(HERE) == b"bytes"
+
+    in_node_lab(main)
+
+
+def test_a_put_that_finds_no_memory_waits_for_it() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a", memory_bytes=MEMORY_BYTES_MIN)
+        gate = held_back(a.store, "finish")
+        data = content(1, 2 * MIB)
+        tasks = [asyncio.get_running_loop().create_task(lab.put(a, data, replica(number))) for number in range(5)]
+        await lab.settle()
+        assert a.store.writers == 1, "one share of 4 MiB fits under the lane's ceiling of 6"
+        tasks.append(asyncio.get_running_loop().create_task(lab.put(a, b"small", replica(9))))
+        await lab.settle()
+        assert a.store.writers == 2, "a small one is let in"
+        gate.set()
+        for each in tasks:
+            put_reply(await each)
+
+    in_node_lab(main)
+
+
+def test_a_put_that_waits_too_long_for_memory_is_told_to_come_again_and_nothing_is_stored() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a", memory_bytes=MEMORY_BYTES_MIN)
+        gate = held_back(a.store, "finish")
+        first = asyncio.get_running_loop().create_task(lab.put(a, content(1, 2 * MIB), replica(1)))
+        await lab.settle()
+        reply = await lab.put(a, content(2, 2 * MIB), replica(2))
+        assert (reply.status, type(error_in(reply)).__name__) == (429, "Throttled")
+        gate.set()
+        put_reply(await first)
+        put_reply(await lab.put(a, content(2, 2 * MIB), replica(2)))
+
+    in_node_lab(main)
+
+
+def test_nodes_that_forward_to_each_other_do_not_wait_for_each_other_for_ever() -> None:
+    async def main(lab: NodeLab) -> None:
+        nodes = [await lab.add(name, memory_bytes=MEMORY_BYTES_MIN) for name in "abc"]
+        data = content(1, 2 * MIB)
+        puts = []
+        for number in range(18):
+            primary, second, third = (nodes[(number + turn) % 3] for turn in range(3))
+            targets = {second.id: 2, third.id: 3}
+            put = lab.put(primary, data, replica(number), targets=targets, quorum=3)
+            puts.append(asyncio.get_running_loop().create_task(put))
+        for each in puts:
+            put_reply(await each)
+        for node in nodes:
+            assert len(node.store.inner.replicas(after=None, limit=100)) == 18
+
+    in_node_lab(main)
+
+
+def test_a_rate_limit_paces_what_comes_in_and_what_goes_out() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a", rate_limit=MIB)
+        data = content(1, 4 * MIB)
+        began = lab.clock.now()
+        put_reply(await lab.put(a, data, HERE))
+        stored = lab.clock.now()
+        assert 3.8 * SECOND < stored - began < 5 * SECOND
+        got = await call(lab, a, "GET", target=HERE.address, grant=read_grant(HERE, a), limit=8 * MIB)
+        assert isinstance(got.body, bytes)
+        assert got.body.endswith(data)
+        assert 3.8 * SECOND < lab.clock.now() - stored < 5 * SECOND
 
     in_node_lab(main)

@@ -302,16 +302,19 @@ class Client:
     # -- looking around
 
     async def find_file(self, bucket: str, file_id: str) -> KnownFile:
-        """The file with this id, in a bucket with file ids. Raises: NotFound, also while the file is deleted;
-        InvalidArgument, AccessDenied, NodeUnreachable."""
-        return (await self._catalog.find_file(FindFile(check_bucket(bucket), file_id))).file
+        """The file with this id, in a bucket with file ids; `view` knows its nodes then. Raises: NotFound, also while
+        the file is deleted; InvalidArgument, AccessDenied, NodeUnreachable."""
+        async with self._sessions.operation():  # a session brings the map
+            return (await self._catalog.find_file(FindFile(check_bucket(bucket), file_id))).file
 
     async def list_files(self, message: ListFiles) -> FileList:
-        """One page of the files of a bucket with file ids, newest first, and how many there are in all.
+        """One page of the files of a bucket with file ids, newest first, and how many there are in all; `view` knows
+        their nodes then.
 
         Raises: NotFound (no such bucket), InvalidArgument, AccessDenied, NodeUnreachable.
         """
-        return await self._catalog.list_files(message)
+        async with self._sessions.operation():
+            return await self._catalog.list_files(message)
 
     async def list_objects(self, message: ListObjects) -> ObjectList:
         """One page of names. Raises: NotFound (no such bucket), InvalidArgument."""

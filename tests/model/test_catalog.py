@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import dropwhile
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
 from shoal.base.errors import AlreadyExists, NotFound, PreconditionFailed, StaleEpoch
-from shoal.base.ids import ChunkId, SessionId, VersionId
-from shoal.core.catalog import rows
+from shoal.base.ids import ChunkId, SessionId, VersionId, file_id_text, parse_file_id
+from shoal.core.catalog import purge, rows
 from shoal.core.catalog.bucket_listing import list_buckets
 from shoal.core.catalog.cluster_map import scan_all
+from shoal.core.catalog.file_lookup import find_file, list_files
 from shoal.core.catalog.listing import list_objects
 from shoal.core.catalog.lookup import find_version
 from shoal.core.catalog.promotion import PromotionStep, promote_chunks
@@ -25,8 +27,9 @@ from shoal.core.catalog.sessions import declare_dead
 from shoal.core.catalog.usage import count_usage
 from shoal.core.catalog.version_listing import list_versions
 from shoal.formats import keys
-from shoal.model.catalog import Bucket, ChunkState, ManifestState, Version
+from shoal.model.catalog import Bucket, ChunkState, ManifestState, Version, VersionKind
 from shoal.model.messages.buckets import GetUsage, ListBuckets, Usage
+from shoal.model.messages.files import FindFile, ListFiles
 from shoal.model.messages.objects import Deleted, ListObjects, ListVersions, Name, Precondition
 from support.catalog_bench import BUCKET, CatalogBench, make_commit, paged_commit
 
@@ -66,6 +69,12 @@ class Model:
     """Of each bucket that there is."""
     sessions: dict[SessionId, ModelSession] = field(default_factory=dict)
     versions: dict[Name, list[tuple[VersionId, Version | None]]] = field(default_factory=dict)
+    has_file_ids: dict[str, bool] = field(default_factory=dict)
+    """Of each bucket that there was."""
+    files: dict[Name, tuple[str, int]] = field(default_factory=dict)
+    """File id and age of each name that has a version, or had its last marker."""
+    ended: set[str] = field(default_factory=set)
+    """File ids that were purged: none comes back."""
 
     def history(self, name: Name) -> list[tuple[VersionId, Version | None]]:
         """All versions of a name."""
@@ -80,6 +89,8 @@ class Model:
         """A new version is current."""
         history = self.history(name)
         assert all(version.version_id > former for former, _ in history)
+        assert version.file_id not in self.ended
+        self.files[name] = self.files[name] if history else (version.file_id, version.created_ns)
         if not self.is_versioned[name.bucket]:
             history.clear()
         history.append((version.version_id, version))
@@ -105,17 +116,30 @@ class CatalogMachine(RuleBasedStateMachine):
     operations: Bundle[Operation] = Bundle("operations")
     manifests: Bundle[ChunkId] = Bundle("manifests")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = pytest.MonkeyPatch()
+
+    def teardown(self) -> None:
+        self.patches.undo()
+
     @initialize(
         target=sessions,
         is_versioned=st.booleans(),
         has_other=st.booleans(),
+        has_file_ids=st.booleans(),
+        purge_rows=st.sampled_from([1, 2, purge.PURGE_ROWS]),
         names=st.lists(NAMES, min_size=1, max_size=6),
     )
-    def begin(self, is_versioned: bool, has_other: bool, names: list[Name]) -> Any:
+    def begin(
+        self, *, is_versioned: bool, has_other: bool, has_file_ids: bool, purge_rows: int, names: list[Name]
+    ) -> Any:
+        self.patches.setattr(purge, "PURGE_ROWS", purge_rows)
         self.bench = CatalogBench()
         self.model = Model({BUCKET: is_versioned, OTHER: True} if has_other else {BUCKET: is_versioned})
         for bucket, is_kept in self.model.is_versioned.items():
-            row = Bucket(bucket, self.bench.clock.wall(), is_kept)
+            self.model.has_file_ids[bucket] = has_file_ids or bucket == OTHER
+            row = Bucket(bucket, self.bench.clock.wall(), is_kept, self.model.has_file_ids[bucket])
             self.bench.tx(partial(rows.BUCKET.put, key=keys.bucket(bucket), record=row))
         session = self.open()
         for name in names:
@@ -262,6 +286,30 @@ class CatalogMachine(RuleBasedStateMachine):
             del history[index]
         return done
 
+    @precondition(lambda self: self.model.has_any())
+    @rule(target=operations, session=sessions, name=NAMES, luck=LUCK, is_by_id=st.booleans(), steps=st.integers(0, 3))
+    def purge(self, *, session: SessionId, name: Name, luck: int, is_by_id: bool, steps: int) -> Any:
+        """All of it, or only its first steps: whoever purges again goes on."""
+        name = self._lucky(luck, [name for name in ALL_NAMES if self.model.history(name)], name)
+        had_any = bool(self.model.history(name)) or bool(self._left_behind(name))
+        what: dict[str, str] = {"key": name.key}
+        if is_by_id and name in self.model.files and self.model.has_file_ids[name.bucket]:
+            file_id, _ = self.model.files[name]
+            what = {"file_id": file_id}
+            had_any = keys.file(parse_file_id(file_id)) in self.bench.all_rows()
+        sequence = self.bench.next_sequence()
+        call = partial(
+            self.bench.purge, session, bucket=name.bucket, sequence=sequence, steps=steps if luck < 10 else 1000, **what
+        )
+        done = self._do(session, sequence, call, refusal=self._dead(session) or self._no_bucket(name))
+        if isinstance(done, Operation):
+            assert done.answer.existed == had_any
+            if self.model.history(name):
+                self.model.ended.add(self.model.files[name][0])
+                self.model.history(name).clear()
+            done.again = partial(call, steps=0)
+        return done
+
     @precondition(lambda self: self.model.deleted())
     @rule(target=operations, session=sessions, name=NAMES, luck=LUCK)
     def undelete(self, session: SessionId, name: Name, luck: int) -> Any:
@@ -281,16 +329,18 @@ class CatalogMachine(RuleBasedStateMachine):
             assert done.answer == self.model.live(name)
         return done
 
-    @rule(target=operations, session=sessions, is_versioned=st.booleans(), luck=LUCK)
-    def create_bucket(self, session: SessionId, is_versioned: bool, luck: int) -> Any:
+    @rule(target=operations, session=sessions, is_versioned=st.booleans(), has_file_ids=st.booleans(), luck=LUCK)
+    def create_bucket(self, session: SessionId, *, is_versioned: bool, has_file_ids: bool, luck: int) -> Any:
         if luck < 15 and OTHER in self.model.is_versioned:
             return multiple()
         refusal = self._dead(session) or (AlreadyExists if OTHER in self.model.is_versioned else None)
         sequence = self.bench.next_sequence()
-        call = partial(self.bench.create_bucket, session, OTHER, is_versioned=is_versioned, sequence=sequence)
+        settings = {"is_versioned": is_versioned, "has_file_ids": has_file_ids}
+        call = partial(self.bench.create_bucket, session, OTHER, sequence=sequence, **settings)
         done = self._do(session, sequence, call, refusal=refusal)
         if isinstance(done, Operation):
             self.model.is_versioned[OTHER] = is_versioned
+            self.model.has_file_ids[OTHER] = has_file_ids
         return done
 
     @rule(target=operations, session=sessions, luck=LUCK)
@@ -298,7 +348,8 @@ class CatalogMachine(RuleBasedStateMachine):
         if luck < 15:
             return multiple()
         refusal = self._dead(session) or self._no_bucket(Name(OTHER, "a"))
-        if refusal is None and not self.model.is_empty(OTHER):
+        is_empty = self.model.is_empty(OTHER) and not any(self._left_behind(name) for name in ALL_NAMES[3:])
+        if refusal is None and not is_empty:
             refusal = PreconditionFailed
         sequence = self.bench.next_sequence()
         call = partial(self.bench.delete_bucket, session, OTHER, sequence=sequence)
@@ -306,6 +357,12 @@ class CatalogMachine(RuleBasedStateMachine):
         if isinstance(done, Operation):
             del self.model.is_versioned[OTHER]
         return done
+
+    def _left_behind(self, name: Name) -> list[Version]:
+        """What a purge that was not finished has not removed yet: the marker and what is below it."""
+        found = self.bench.rows.scan(*keys.versions(name.bucket, name.key), limit=1000)
+        versions = [rows.VERSION.load(value) for _, value in found]
+        return list(dropwhile(lambda version: version.kind is not VersionKind.PURGE_MARKER, versions))
 
     def _lucky(self, luck: int, names: list[Name], otherwise: Name) -> Name:
         """Mostly one of `names`, with which something can be done."""
@@ -403,6 +460,50 @@ class CatalogMachine(RuleBasedStateMachine):
         buckets = list_buckets(self.bench.rows, ListBuckets()).buckets
         assert {each.name: each.is_versioned for each in buckets} == self.model.is_versioned
 
+    @invariant()
+    def files_are_the_names_that_have_versions(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        for bucket in self.model.is_versioned:
+            names = [name for name in ALL_NAMES if name.bucket == bucket]
+            found = self.bench.rows.scan(*keys.newest_files(bucket), limit=100)
+            if not self.model.has_file_ids[bucket]:
+                assert found == []
+                continue
+            live = {name: version for name in names if (version := self.model.live(name)) is not None}
+            by_age = sorted(live, key=lambda name: self.model.files[name][1], reverse=True)
+            page = list_files(self.bench.rows, ListFiles(bucket=bucket))
+            assert [(file.key, file.version) for file in page.files] == [(name.key, live[name]) for name in by_age]
+            assert page.total == len(live) == len(found)
+            for name, file in zip(by_age, page.files, strict=True):
+                assert (file.file_id, file.created_ns) == self.model.files[name]
+                contents = [each for each, version in reversed(self.model.history(name)) if version is not None]
+                assert list(file.versions) == contents
+                assert find_file(self.bench.rows, FindFile(bucket, file.file_id)).file == file
+        self._check_file_rows()
+
+    def _check_file_rows(self) -> None:
+        expected = {
+            (name, self.model.files[name][0])
+            for name in ALL_NAMES
+            if self.model.history(name) and self.model.has_file_ids[name.bucket]
+        }
+        going = set()
+        for key, value in self.bench.rows.scan(*keys.under(b"f"), limit=100):
+            row = rows.FILE.load(value)
+            name, file_id = Name(row.bucket, row.key), file_id_text(key[1:])
+            if row.purge is None:
+                expected.remove((name, file_id))
+                continue
+            going.add(file_id)
+            assert row.purge in [version.version_id for version in self._left_behind(name)]
+        assert not expected
+        for file_id in self.model.ended:
+            assert file_id in going or self.bench.rows.get(keys.file(parse_file_id(file_id))) is None
+            for bucket in (bucket for bucket in self.model.is_versioned if self.model.has_file_ids[bucket]):
+                with pytest.raises(NotFound):
+                    find_file(self.bench.rows, FindFile(bucket, file_id))
+
     def _check_versions(self, name: Name) -> tuple[Version, ...]:
         live = self.model.live(name)
         history = self.model.history(name)
@@ -427,7 +528,9 @@ class CatalogMachine(RuleBasedStateMachine):
             names = [name for name in ALL_NAMES if name.bucket == bucket]
             live = [version for name in names if (version := self.model.live(name)) is not None]
             kept = [version for name in names for _, version in self.model.history(name)]
+            going = [version for name in names for version in self._left_behind(name)]
             contents = [version.size for version in kept if version is not None]
+            contents += [version.size for version in going if version.kind is VersionKind.OBJECT]
             part = count_usage(self.bench.rows, GetUsage(bucket=bucket))
             assert part.next_after is None
             assert part.usage == Usage(
@@ -435,7 +538,7 @@ class CatalogMachine(RuleBasedStateMachine):
                 object_bytes=sum(version.size for version in live),
                 former_versions=len(contents) - len(live),
                 former_bytes=sum(contents) - sum(version.size for version in live),
-                delete_markers=len(kept) - len(contents),
+                delete_markers=kept.count(None) + sum(version.kind is VersionKind.DELETE_MARKER for version in going),
             )
 
     @invariant()
@@ -444,8 +547,8 @@ class CatalogMachine(RuleBasedStateMachine):
             return
         chunks: Counter[bytes] = Counter()
         manifests: Counter[bytes] = Counter()
-        for history in self.model.versions.values():
-            for _, version in history:
+        for name, history in self.model.versions.items():
+            for version in [*[version for _, version in history], *self._left_behind(name)]:
                 if version is not None:
                     chunks.update(ref.chunk for ref in version.chunks)
                     manifests.update([version.manifest] if version.manifest else [])

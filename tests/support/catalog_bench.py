@@ -16,6 +16,7 @@ from shoal.core.catalog.copying import check_copy, copy_version
 from shoal.core.catalog.delete import check_delete, delete_object
 from shoal.core.catalog.identity import open_catalog
 from shoal.core.catalog.nodes import register_node
+from shoal.core.catalog.purge import begin_purge, check_purge, continue_purge
 from shoal.core.catalog.sessions import open_session
 from shoal.core.catalog.staging import prove_page, stage_page
 from shoal.core.catalog.undelete import check_undelete, undelete_object
@@ -26,10 +27,11 @@ from shoal.engine.hybrid_clock import HybridClock
 from shoal.engine.memory import MemoryRows
 from shoal.engine.overlay import OverlayTx
 from shoal.formats import keys
-from shoal.model.catalog import Bucket, ChunkRef, ChunkRow, Version
+from shoal.model.catalog import Bucket, ChunkRef, ChunkRow, PurgeBegun, Version
 from shoal.model.cluster import ClusterSettings, NodeRecord
 from shoal.model.messages.buckets import BucketDeleted, CreateBucket, DeleteBucket
 from shoal.model.messages.copies import Copy, Undelete
+from shoal.model.messages.files import Purge
 from shoal.model.messages.nodes import RegisterNode, ReplicaReport
 from shoal.model.messages.objects import ChunkUpload, Commit, Delete, Deleted, Name, Precondition, Stage, Staged
 from shoal.model.messages.replicas import Pending, Receipt
@@ -260,12 +262,47 @@ class CatalogBench:
         check_undelete(request)
         return self.tx(lambda tx: undelete_object(tx, request, key_id=key_id))
 
+    def purge(
+        self,
+        session: SessionId,
+        key: str = "",
+        *,
+        bucket: str = BUCKET,
+        file_id: str = "",
+        sequence: int | None = None,
+        steps: int = 1000,
+        key_id: str = ALICE,
+    ) -> PurgeBegun:
+        """Begin a purge, and take so many steps of it."""
+        number = self.next_sequence() if sequence is None else sequence
+        request = Purge(session=session, sequence=number, bucket=bucket, key=key, file_id=file_id)
+        check_purge(request)
+        begun = self.tx(lambda tx: begin_purge(tx, request, key_id=key_id))
+        for _ in range(steps):
+            if not self.tx(lambda tx: continue_purge(tx, bucket, begun)):
+                break
+        return begun
+
     def create_bucket(
-        self, session: SessionId, bucket: str, *, is_versioned: bool = True, sequence: int | None = None
+        self,
+        session: SessionId,
+        bucket: str,
+        *,
+        is_versioned: bool = True,
+        has_file_ids: bool = False,
+        is_deduplicated: bool = True,
+        sequence: int | None = None,
     ) -> Bucket:
         """Make a bucket."""
         number = self.next_sequence() if sequence is None else sequence
-        request = CreateBucket(session=session, sequence=number, bucket=bucket, is_versioned=is_versioned)
+        request = CreateBucket(
+            session=session,
+            sequence=number,
+            bucket=bucket,
+            is_versioned=is_versioned,
+            has_file_ids=has_file_ids,
+            is_deduplicated=is_deduplicated,
+        )
         check_creation(request)
         return self.tx(lambda tx: create_bucket(tx, request, key_id=ALICE))
 

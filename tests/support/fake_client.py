@@ -158,12 +158,12 @@ class FakeClient:
         self.versions_of[slot] = kept
         return kept[-1][0]
 
-    async def create_bucket(self, bucket: str, *, is_versioned: bool) -> Bucket:
+    async def create_bucket(self, bucket: str, *, is_versioned: bool = True, is_deduplicated: bool = True) -> Bucket:
         """A bucket more."""
         if bucket in self.buckets:
             raise AlreadyExists(f"bucket {bucket} exists already")
         self.buckets[bucket] = is_versioned
-        return Bucket(bucket, made_at(0), is_versioned)
+        return Bucket(bucket, made_at(0), is_versioned, is_deduplicated=is_deduplicated)
 
     async def delete_bucket(self, bucket: str) -> None:
         """A bucket less."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from shoal.base.env import Clock
 from shoal.base.errors import AlreadyExists, InvalidArgument
 from shoal.base.ids import Address
+from shoal.client.one_error import one_error
 from shoal.gateway.jsonl.connection import READ_BYTES, Connection
 from shoal.gateway.jsonl.reply import error_line
 from shoal.gateway.jsonl.service import Service
@@ -24,7 +25,7 @@ async def opened_door(address: Address, service: Service, *, clock: Clock, log: 
 
     Raises: AlreadyExists (the port is taken), InvalidArgument.
     """
-    async with asyncio.TaskGroup() as group:
+    async with one_error(), asyncio.TaskGroup() as group:
         door = _Door(service, clock=clock, log=log, group=group)
         server = await _listening(address, door)
         try:

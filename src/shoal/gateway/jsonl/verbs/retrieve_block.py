@@ -16,7 +16,7 @@ async def retrieve_block(call: Call) -> Answer:
     name = call.block_id()
     try:
         async with found_file(call.client, BLOCKS_BUCKET, name, absent=_ABSENT) as found:
-            return await _content(call, found, 0, found.version.size)
+            return await _content(call, found, start=0, stop=found.version.size)
     except NotFound:
         return await _block_of_file(call, name)
 
@@ -30,10 +30,11 @@ async def _block_of_file(call: Call, name: str) -> Answer:
         start = index * found.version.chunk_bytes
         if start >= found.version.size:
             raise NotFound(_ABSENT, name=name)
-        return await _content(call, found, start, min(start + found.version.chunk_bytes, found.version.size))
+        stop = min(start + found.version.chunk_bytes, found.version.size)
+        return await _content(call, found, start=start, stop=stop)
 
 
-async def _content(call: Call, found: ObjectGet, start: int, stop: int) -> Answer:
+async def _content(call: Call, found: ObjectGet, *, start: int, stop: int) -> Answer:
     bytes_max = call.limits.file_bytes_max
     await call.turn.grow(min(stop - start, bytes_max + 1))
     return Answer(content=await content_of(found, start, stop, bytes_max=bytes_max))

@@ -1,0 +1,53 @@
+"""Blocks have the names and servers that their readers expect."""
+
+import pytest
+from msgspec.structs import replace
+
+from shoal.base.ids import ChunkId
+from shoal.client.put import PutOptions
+from shoal.gateway.jsonl.blocks import block_id, file_metadata, first_holder, parse_block_id, said_by
+from shoal.gateway.jsonl.content_source import ContentSource
+from shoal.gateway.jsonl.reply import Block
+from shoal.model.catalog import ChunkRef
+from shoal.model.cluster import ClusterMap, NodeState
+from shoal.model.messages.objects import ChunkLocation, ReplicaLocation
+from shoal.model.messages.replicas import Pending
+from support.fake_client import FakeClient, make_status
+from support.members import node_id
+
+REF = ChunkRef(ChunkId(bytes(16)), 1, bytes(32), 0)
+
+
+@pytest.mark.parametrize("name", ["a", "a-1", "-", "a/b-", "a\nb", "é"])
+def test_a_blocks_name_tells_its_file_and_number(name: str) -> None:
+    for index in (0, 7, 99_999):
+        assert parse_block_id(block_id(name, index)) == (name, index)
+
+
+@pytest.mark.parametrize("text", ["a", "-1", "a-", "a-01", "a-+1", "a-1 ", "a-1\n", "a-١", "a-" + "9" * 1000])
+def test_what_is_no_blocks_name_is_none(text: str) -> None:
+    assert parse_block_id(text) is None
+
+
+def test_the_first_server_is_the_one_that_was_placed_first_whether_it_can_be_read_yet_or_not() -> None:
+    there = ReplicaLocation(node_id("b"), 0, 2, b"")
+    assert first_holder(ChunkLocation(REF, (there, replace(there, node=node_id("c"), placement=3)))) == node_id("b")
+    assert first_holder(ChunkLocation(REF, (there,), (Pending(node_id("a"), 0, 1),))) == node_id("a")
+    assert first_holder(ChunkLocation(REF, (there,), (Pending(node_id("c"), 0, 3),))) == node_id("b")
+    assert first_holder(ChunkLocation(REF, ())) == ""
+
+
+def test_a_server_is_called_as_its_operator_wrote_it_or_else_by_name() -> None:
+    nodes = make_status(NodeState.UP, NodeState.DOWN).map.nodes
+    members = replace(make_status().map, nodes=(replace(nodes[0], jsonl=":9001"), nodes[1]))
+    assert isinstance(members, ClusterMap)
+    assert said_by(members) == {nodes[0].node_id: ":9001", nodes[1].node_id: "node-2"}
+
+
+async def test_metadata_lists_the_blocks_in_order() -> None:
+    client = FakeClient()
+    client.cluster_status = make_status(NodeState.UP)
+    await client.put("default", "f", ContentSource(memoryview(b"hello")), options=PutOptions())
+    async with client.as_client().open("default", "f") as found:
+        told = await file_metadata(client.as_client(), "f", found)
+    assert (told.name, told.total_size, list(told.blocks)) == ("f", 5, [Block("f-0", "node-1", 5)])

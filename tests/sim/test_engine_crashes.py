@@ -211,17 +211,106 @@ async def test_a_dead_engine_refuses_everything_and_writes_no_more() -> None:
 
 
 @pytest.mark.usefixtures("checkpoints_come_often")
-@pytest.mark.parametrize("fault", [FaultKind.WRITE_EIO, FaultKind.NO_SPACE, FaultKind.SHORT_WRITE])
-async def test_a_write_that_fails_ends_the_engine_and_loses_nothing(fault: FaultKind) -> None:
+async def test_a_write_that_fails_ends_the_engine_and_loses_nothing() -> None:
     whole, _ = await recorded()
     for failing in range(0, whole.operations, 2):
         disk = SimDisk(random.Random(failing))
-        disk.fail(fault, failing)
+        disk.fail(FaultKind.WRITE_EIO, failing)
         acknowledged, failed = await commit_until_it_fails(disk)
         assert failed == sum(disk.faults.fired.values())
         disk.faults.clear()
         disk.process_crash()
         assert await survivors(disk) >= acknowledged
+
+
+# A full disk.
+
+
+async def commit_past_refusals(disk: SimDisk) -> tuple[int, int]:
+    """The last commit that was acknowledged, and how many were refused: what was refused is not there."""
+    last = refused = 0
+    async with SimulatedKind(disk).serving() as engine:
+        while last < COMMITS:
+            try:
+                last = await engine.tx(change)
+            except StorageFull:
+                refused += 1
+            assert await engine.read(look) == (last, state_after(last))
+    return last, refused
+
+
+@pytest.mark.usefixtures("checkpoints_come_often")
+@pytest.mark.parametrize("fault", [FaultKind.NO_SPACE, FaultKind.SHORT_WRITE])
+async def test_a_write_that_finds_no_room_refuses_its_commit_and_the_next_one_succeeds(fault: FaultKind) -> None:
+    whole, _ = await recorded()
+    refusals = 0
+    for failing in range(0, whole.operations, 2):
+        disk = SimDisk(random.Random(failing))
+        disk.fail(fault, failing)
+        try:
+            last, refused = await commit_past_refusals(disk)
+        except (StorageFull, DiskFailed):  # while it was being made; or the witness, whose place is there already
+            last, refused = 0, 0
+        assert refused <= sum(disk.faults.fired.values())
+        refusals += refused
+        disk.faults.clear()
+        disk.power_cycle(Survival.ALL_LOST)
+        assert await survivors(disk) >= last
+    assert refusals > 5
+
+
+async def fill(disk: SimDisk, room: int) -> tuple[int, int]:
+    """Commit in groups on a disk that has this much room, then once more with all the room there is."""
+    refused = 0
+    async with SimulatedKind(disk).serving() as engine:
+        last = max([await engine.tx(change) for _ in range(3)])
+        disk.capacity_bytes = disk.platter.used_bytes() + room
+        for _ in range(6):
+            told = await asyncio.gather(*(engine.tx(change) for _ in range(4)), return_exceptions=True)
+            last = max([last, *(each for each in told if isinstance(each, int))])
+            full = [each for each in told if not isinstance(each, int)]
+            assert all(isinstance(each, StorageFull) for each in full)
+            assert await engine.read(look) == (last, state_after(last)), "reads go on, and show nothing refused"
+            refused += len(full)
+        disk.capacity_bytes = None
+        assert await engine.tx(change) == last + 1
+    return last + 1, refused
+
+
+@pytest.mark.usefixtures("checkpoints_come_often")
+@pytest.mark.parametrize("survival", [Survival.ALL_LOST, Survival.RANDOM])
+async def test_a_full_disk_refuses_commits_until_there_is_room_and_loses_nothing(survival: Survival) -> None:
+    refusals = 0
+    for room in range(0, 60_000, 3_400):
+        disk = SimDisk(random.Random(room))
+        last, refused = await fill(disk, room)
+        refusals += refused
+        disk.power_cycle(survival)
+        assert await survivors(disk) == last
+    assert refusals > 50
+
+
+@pytest.mark.usefixtures("checkpoints_come_often")
+async def test_a_power_cut_after_a_refused_commit_does_not_bring_it_back() -> None:
+    last = 0
+
+    async def commit(disk: SimDisk, room: int) -> None:
+        nonlocal last
+        async with SimulatedKind(disk).serving() as engine:
+            last = max([await engine.tx(change) for _ in range(3)])
+            disk.capacity_bytes = disk.platter.used_bytes() + room
+            with contextlib.suppress(StorageFull):
+                while last < COMMITS:
+                    last = await engine.tx(change)
+            disk.crash_after(disk.operations)
+            await engine.read(look)
+
+    for room in range(0, 40_000, 2_300):
+        last, disk = 0, SimDisk(random.Random(room))
+        await crashing(commit(disk, room))
+        disk.power_cycle(Survival.RANDOM)
+        disk.capacity_bytes = None
+        assert await survivors(disk) == last
 
 
 # Rot.

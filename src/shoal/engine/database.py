@@ -54,7 +54,7 @@ class CatalogDatabase:
     def stage(self, writes: Iterable[tuple[bytes, bytes | None]], state: CatalogState) -> None:
         """Write rows (None deletes) and the state into a new transaction. Ends the reader's snapshot.
 
-        Raises: DiskFailed, ChecksumMismatch; then nothing may be committed any more.
+        Raises: StorageFull, then `roll_back`; DiskFailed, ChecksumMismatch, then nothing may be committed any more.
         """
         # In key order neighbours share pages, and an old snapshot would keep the log from starting over.
         ordered = sorted(writes)
@@ -68,14 +68,22 @@ class CatalogDatabase:
             write_state(self._writer, state)
 
     def commit(self) -> None:
-        """Make what is staged durable. Raises: DiskFailed; then its outcome is unknown and nothing may follow."""
+        """Make what is staged durable. Raises: StorageFull, then `roll_back`; DiskFailed: its outcome is unknown and
+        nothing may follow."""
         with translated():
             self._writer.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """Forget what is staged. Without a frame that marks a commit, what reached the log is nothing to SQLite, and
+        the next commit is written over it (https://www.sqlite.org/fileformat2.html#wal_file_format)."""
+        with translated():
+            if self._writer.in_transaction:  # SQLite may have done it by itself
+                self._writer.execute("ROLLBACK")
 
     def checkpoint(self, *, truncate: bool) -> None:
         """Copy the log into the database, and cut it if `truncate`. A reader's snapshot delays that, harmlessly.
 
-        Raises: DiskFailed.
+        Raises: StorageFull, which harms nothing: what is not copied is still in the log; DiskFailed.
         """
         if self._reader_connection is self._writer:
             self.reader.end()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import apsw
 
-from shoal.base.errors import AlreadyExists, ChecksumMismatch, DiskFailed, InvariantBroken, ShoalError
+from shoal.base.errors import AlreadyExists, ChecksumMismatch, DiskFailed, InvariantBroken, ShoalError, StorageFull
 
 LIBRARY_ERRORS = (apsw.Error, UnicodeDecodeError)
 """What APSW raises of itself; the second when rot makes text of a blob."""
@@ -13,7 +13,7 @@ LIBRARY_ERRORS = (apsw.Error, UnicodeDecodeError)
 # Statements never change, so one that does not fit the schema (SQLError) has met a damaged schema or header.
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.TooBigError, UnicodeDecodeError)
 _DAMAGE_CODES = frozenset({apsw.SQLITE_IOERR_DATA, apsw.SQLITE_IOERR_CORRUPTFS, apsw.SQLITE_IOERR_SHORT_READ})
-_DISK = (apsw.IOError, apsw.FullError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.NoLFSError)
+_DISK = (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.NoLFSError)
 _HELD = (apsw.BusyError, apsw.LockedError)
 
 
@@ -21,6 +21,8 @@ def translate(error: apsw.Error | UnicodeDecodeError) -> ShoalError:
     """What `error` means to those who must act."""
     if isinstance(error, _DAMAGE) or getattr(error, "extendedresult", 0) in _DAMAGE_CODES:
         return ChecksumMismatch("a page of the catalog is not what was written", cause=str(error))
+    if isinstance(error, apsw.FullError):
+        return StorageFull("the disk of the catalog is full: free some space there, then try again", cause=str(error))
     if isinstance(error, _DISK):
         return DiskFailed("the disk refused the catalog", cause=str(error))
     if isinstance(error, _HELD):

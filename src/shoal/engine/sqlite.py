@@ -3,7 +3,8 @@
 A transaction's function runs at once, on the loop, over committed rows and over the writes of those before it that are
 still on their way (`overlay`). What it wrote joins the open group. `run` takes the group, writes its rows, and lets a
 thread commit and witness them; meanwhile the next group grows. Everybody in a group, also who failed or only read, is
-answered when it is durable, because what they saw is not true before. Only waiting for the disk leaves the loop: a
+answered when it is durable, because what they saw is not true before; a full disk refuses them all, and the next group
+is tried anew. Only waiting for the disk leaves the loop: a
 thread that fights a busy loop for the interpreter at every statement commits a hundred times slower (ADR-0006).
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from shoal.base.env import Env, OpenMode
-from shoal.base.errors import DiskFailed, OutcomeUnknown, ShoalError, TransientError
+from shoal.base.errors import DiskFailed, OutcomeUnknown, ShoalError, StorageFull, TransientError
 from shoal.base.units import MIB
 from shoal.engine.catalog_state import CATALOG_BYTES, CatalogState
 from shoal.engine.connection import DatabasePlace
@@ -78,7 +79,7 @@ class SqliteEngine:
         self._buggify = env.buggify
         self._clock = HybridClock(env.clock, state.last_stamp)
         self._catalog = state.catalog
-        self._number = state.commit_number
+        self._number = self._durable_number = state.commit_number
         self._open = _Group()
         self._syncing: _Group | None = None
         self._is_running = self._is_blocked = self._is_closing = self._is_released = False
@@ -163,13 +164,28 @@ class SqliteEngine:
         self._syncing = group
         self._room.set()
         if group.layer.writes:
-            await self._commit(group)
+            try:
+                await self._commit(group)
+            except StorageFull as exc:
+                self._refuse(group, exc)
+                return
         # First the snapshot, then the layer: what is acknowledged is seen by the next reader.
         self._database.reader.end()
         self._syncing = None
         group.answer()
         if self._database.is_log_full or self._buggify("engine.checkpoint_early", 0.02):
             await self._checkpoint(truncate=False)
+
+    def _refuse(self, group: _Group, cause: StorageFull) -> None:
+        """Nothing of `group` is written. Those who came meanwhile saw its rows, so theirs are not true either."""
+        self._log.warning("commit_refused", why=cause.sentence, waiting=len(group.waiting) + len(self._open.waiting))
+        self._database.roll_back()
+        self._database.reader.end()
+        later, self._open, self._syncing = self._open, _Group(), None
+        self._number = self._durable_number
+        for refused in (group, later):
+            refused.fail(lambda: StorageFull(cause.sentence, **cause.facts))
+        self._room.set()
 
     async def _has_work(self) -> bool:
         """Wait for some; False if there was none for so long that there is time for other things."""
@@ -191,7 +207,10 @@ class SqliteEngine:
 
         def finish() -> None:
             self._database.commit()
-            self._witness.advance(state.commit_number)
+            try:
+                self._witness.advance(state.commit_number)
+            except StorageFull as exc:  # the commit is there, so it cannot be refused any more
+                raise DiskFailed("the disk is too full for the commit witness", **exc.facts) from exc
 
         def both() -> None:
             stage()
@@ -202,14 +221,22 @@ class SqliteEngine:
             await self._blocking(finish)
         else:  # the only connection: nobody may read between the two
             await self._blocking(both)
+        self._durable_number = state.commit_number
 
     async def _checkpoint(self, *, truncate: bool) -> None:
         self._database.reader.end()
-        await self._blocking(lambda: self._database.checkpoint(truncate=truncate))
+        try:
+            await self._blocking(lambda: self._database.checkpoint(truncate=truncate))
+        except StorageFull as exc:
+            self._log.warning("checkpoint_put_off", why=exc.sentence)
 
     async def _blocking(self, call: Callable[[], None]) -> None:
         self._is_blocked = True
-        await self._run_blocking(call)
+        try:
+            await self._run_blocking(call)
+        except ShoalError:
+            self._is_blocked = False
+            raise
         self._is_blocked = False  # not after a cancellation: the call may still be running
 
     async def close(self) -> None:

@@ -52,7 +52,8 @@ class Tx(Snapshot, Protocol):
 class Engine(Protocol):
     """A metadata engine. Values of up to 1 MiB, keys of up to 2 KiB.
 
-    Raises: FormatUnknown or ChecksumMismatch when a row is not what was written (never a wrong row); DiskFailed
+    Raises: StorageFull when there is no room for a commit: nothing of it was done, reads go on, and later ones are
+    tried anew; FormatUnknown or ChecksumMismatch when a row is not what was written (never a wrong row); DiskFailed
     when the engine cannot go on: then the process must stop. Cancelling a call leaves its outcome unknown.
     """
 

@@ -3,7 +3,7 @@
 import apsw
 import pytest
 
-from shoal.base.errors import AlreadyExists, ChecksumMismatch, DiskFailed, InvariantBroken, ShoalError
+from shoal.base.errors import AlreadyExists, ChecksumMismatch, DiskFailed, InvariantBroken, ShoalError, StorageFull
 from shoal.engine.faults import translate, translated
 
 
@@ -23,7 +23,7 @@ def with_code(code: int) -> apsw.Error:
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "rot"), ChecksumMismatch),
         (with_code(apsw.SQLITE_IOERR_FSYNC), DiskFailed),
         (with_code(apsw.SQLITE_IOERR_WRITE), DiskFailed),
-        (with_code(apsw.SQLITE_FULL), DiskFailed),
+        (with_code(apsw.SQLITE_FULL), StorageFull),
         (with_code(apsw.SQLITE_CANTOPEN), DiskFailed),
         (with_code(apsw.SQLITE_READONLY), DiskFailed),
         (with_code(apsw.SQLITE_BUSY), AlreadyExists),

@@ -17,7 +17,7 @@ CLIENTS = "those that talk to a cluster"
 @pytest.fixture
 def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> click.Context:
     monkeypatch.chdir(tmp_path)
-    return click.Context(cli, info_name="shoal")
+    return click.Context(cli, info_name="shoal", **cli.context_settings)
 
 
 @pytest.mark.parametrize(

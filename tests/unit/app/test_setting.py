@@ -15,11 +15,13 @@ OF_ONE_CALL = {
     "--chunks": "how much of an object is shown",
     "--config": "says where settings are",
     "--content-type": "what one object is",
+    "--copies": "of one file; for all there is `filestore-copies`",
     "--delimiter": "what is listed",
     "--expires": "what a key is made for",
     "--if-absent": "a condition on one change",
     "--if-version": "a condition on one change",
     "--json": "the form of one output: a script that does not ask for it must not get it",
+    "--limit": "how much of a listing is shown",
     "--long": "how much of a listing is shown",
     "--name": "what a key is made for",
     "--no-versions": "what one bucket is",
@@ -27,9 +29,13 @@ OF_ONE_CALL = {
     "--recursive": "whether one name is a tree",
     "--scope": "what a key is made for",
     "--size": "the file of one demonstration",
+    "--skip": "how much of a listing is shown",
     "--version": "which version, or Shoal's own",
 }
 """Options that are no settings, and why: they say what one call does, and would be wrong for the next."""
+
+WITHOUT_SETTINGS = {"sim": "what a seed does follows from the command line alone, wherever it is replayed"}
+"""Verbs that take none at all, and why."""
 
 Words = tuple[str, ...]
 Asked = Callable[..., object]
@@ -167,7 +173,7 @@ def test_help_needs_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 def test_a_file_is_read_once_for_a_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     Path("shoal.toml").write_text("replicas = 2")
-    with click.Context(cli) as context:
+    with click.Context(cli, **cli.context_settings) as context:
         found = loaded_config(context)
         Path("shoal.toml").unlink()
         assert loaded_config(context) is found
@@ -175,25 +181,28 @@ def test_a_file_is_read_once_for_a_command_line(monkeypatch: pytest.MonkeyPatch,
 
 
 def every_setting() -> dict[str, list[Setting]]:
-    return known_settings(click.Context(cli))
+    return known_settings(click.Context(cli, **cli.context_settings))
 
 
-def options_of(command: click.Command) -> dict[str, click.Option]:
-    """The options of a verb and of the verbs below it, by their longest names."""
-    found = {option.opts[-1]: option for option in command.params if isinstance(option, click.Option)}
+def plain_options(command: click.Command) -> set[str]:
+    """The options of a verb, and of the verbs below it, that are no settings."""
+    if command.name in WITHOUT_SETTINGS:
+        return set()
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    found = {option.opts[-1] for option in options if not isinstance(option, Setting)}
     if isinstance(command, click.Group):
-        context = click.Context(command)
+        context = click.Context(command, **cli.context_settings)
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             assert inner is not None
-            found |= options_of(inner)
+            found |= plain_options(inner)
     return found
 
 
 def test_every_option_of_every_verb_is_a_setting_or_of_one_call() -> None:
-    plain = {name for name, option in options_of(cli).items() if not isinstance(option, Setting)}
+    plain = plain_options(cli)
     assert sorted(plain - set(OF_ONE_CALL)) == [], "declare it with shoal.app.setting.setting, or say why it is none"
-    assert sorted(set(OF_ONE_CALL) - set(options_of(cli))) == [], "there is no such option any more"
+    assert sorted(set(OF_ONE_CALL) - plain) == [], "there is no such option any more"
 
 
 def test_a_setting_is_of_one_kind_wherever_it_stands() -> None:

@@ -482,3 +482,16 @@ def test_a_client_tells_what_its_key_may_do_with_the_session_that_it_has() -> No
         assert len(lab.catalog.sent(OpenSession)) == 1
 
     _in_lab(main)
+
+
+@pytest.mark.parametrize("chunks", [1, 7])
+def test_round_robin_takes_turns_chunk_by_chunk_also_side_by_side(chunks: int) -> None:
+    async def main(lab: ClientLab) -> None:
+        async with lab.client() as client:
+            for _ in range(3):
+                await _put(client, content(100 * chunks), chunk_bytes=100, copies=1, selector="round-robin")
+        puts = [heard for heard in lab.nodes.heard if heard.method == "PUT"]
+        by_chunk = sorted(puts, key=lambda heard: heard.replica.chunk)
+        assert "".join(heard.node for heard in by_chunk) == ("abc" * 3 * chunks)[: 3 * chunks]
+
+    in_client_lab(main)

@@ -1,13 +1,15 @@
 """What a client knows of its cluster."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from shoal.base.errors import AccessDenied, NodeUnreachable, QuorumNotReached, TransientError
+from shoal.base.errors import AccessDenied, InvalidArgument, NodeUnreachable, QuorumNotReached, TransientError
 from shoal.base.ids import NodeId
 from shoal.client.cluster_view import DOUBT_NS, PlacementWish
+from shoal.core.placement.ring import Ring
 from shoal.model.cluster import ClusterSettings, MapChange, MapDelta, MapUpdate, NodeState
 from shoal.model.messages.objects import ReplicaLocation
 from support.client_parts import Parts, parts
@@ -117,3 +119,38 @@ async def test_too_few_nodes_are_told_by_numbers() -> None:
         made.know(cluster(member("a"), *down, settings=SETTINGS))
         with pytest.raises(QuorumNotReached, match="1 of 4 nodes is up; 2 are needed to write"):
             made.view.plan(made.view.order(PlacementWish("key"), 0))
+
+
+async def test_copies_and_selector_of_one_object_are_its_own() -> None:
+    async with parts() as made:
+        made.know(MAP)
+        for copies, quorum in ((0, 2), (1, 1), (2, 2), (4, 3), (16, 3)):
+            plan = made.view.plan(made.view.order(PlacementWish("key", copies), 0), copies=copies)
+            assert (len(plan.replicas), plan.quorum) == (min(copies, 4) or 3, quorum)
+        turns = [made.view.order(PlacementWish("key", selector="round-robin"), index)[0].name for index in range(5)]
+        assert turns == ["a", "b", "c", "d", "a"]
+        assert _names(made)[0] == "a", "the others go by the cluster's selector"
+
+
+async def test_a_turn_goes_on_over_objects_and_maps() -> None:
+    async with parts() as made:
+        made.know(MAP)
+        assert made.view.order(PlacementWish("one", selector="round-robin"), 0)[0].name == "a"
+        made.view.follow(JOIN)
+        assert made.view.order(PlacementWish("two", selector="round-robin"), 0)[0].name == "b"
+
+
+@pytest.mark.parametrize("wish", [{"copies": -1}, {"copies": 17}, {"selector": "best"}, {"selector": ""}])
+def test_what_no_object_can_wish_is_refused(wish: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument):
+        PlacementWish("key", **wish)
+
+
+async def test_holders_are_told_in_ring_order() -> None:
+    async with parts() as made:
+        made.know(MAP)
+        held = [node_id(name) for name in "abc"]
+        for key in ("key-0", "key-1", "key-2"):
+            expected = [name for name in Ring("abcd").walk(key) if name != "d"]
+            assert list(made.view.in_ring_order(key, held)) == expected
+            assert list(made.view.in_ring_order(key, [*reversed(held), node_id("x")])) == expected

@@ -330,3 +330,16 @@ def test_a_cancelled_put_leaves_nothing_under_way(size: int) -> None:
         assert case.lab.nodes.open_exchanges == 0
 
     _in_lab(main, size=size)
+
+
+def test_copies_asked_for_are_placed_waited_for_and_told() -> None:
+    async def main(case: Case) -> None:
+        case.wish = PlacementWish("key", copies=4)
+        upload = await case.put()
+        assert upload.copies == 4
+        (heard,) = [heard for heard in case.lab.nodes.heard if heard.method == "PUT"]
+        assert heard.headers["x-shoal-quorum"] == "3"
+        replicas, _, _ = heard.headers["x-shoal-targets"].partition(";")
+        assert len(replicas.split(",")) == 3
+
+    _in_lab(main)

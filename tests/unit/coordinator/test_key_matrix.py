@@ -274,3 +274,19 @@ async def test_another_keys_session_is_of_no_use() -> None:
     foreign = await scene.bench.session(WRITER)
     with pytest.raises(AccessDenied, match="another access key"):
         await scene.bench.call(routes.LOOKUP, objects.LookupBatch(foreign, (NAME,)), scene.key)
+
+
+async def test_a_limited_key_makes_lists_and_removes_its_own_buckets() -> None:
+    scene = await open_scene(Kind("here", Scope.WRITE, buckets=("created", "later")))
+    writer = await scene.bench.session(WRITER)
+    message = buckets.CreateBucket(session=writer, sequence=1, bucket=OTHER_BUCKET)
+    await scene.bench.call(routes.CREATE_BUCKET, message)
+    mine = buckets.CreateBucket(session=scene.session, sequence=1, bucket="created")
+    await scene.bench.call(routes.CREATE_BUCKET, mine, scene.key)
+    listed = await scene.bench.call(routes.LIST_BUCKETS, buckets.ListBuckets(), scene.key)
+    assert [bucket.name for bucket in listed.buckets] == ["created"]
+    theirs = buckets.DeleteBucket(session=scene.session, sequence=2, bucket=OTHER_BUCKET)
+    with pytest.raises(AccessDenied, match="may not touch bucket"):
+        await scene.bench.call(routes.DELETE_BUCKET, theirs, scene.key)
+    gone = buckets.DeleteBucket(session=scene.session, sequence=3, bucket="created")
+    await scene.bench.call(routes.DELETE_BUCKET, gone, scene.key)

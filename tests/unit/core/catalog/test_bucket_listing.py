@@ -49,3 +49,16 @@ def test_what_no_listing_can_be_is_refused(request_: ListBuckets) -> None:
     check_bucket_listing(ListBuckets())
     with pytest.raises(InvalidArgument):
         check_bucket_listing(request_)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+def test_a_key_that_is_limited_sees_those_of_its_buckets_that_exist(bench: CatalogBench, limit: int) -> None:
+    listed: list[str] = []
+    after = ""
+    while True:
+        page = list_buckets(bench.rows, ListBuckets(after, limit), among=("zoo", "abc", "nowhere", "a-b"))
+        listed += [bucket.name for bucket in page.buckets]
+        after = page.next_after
+        if not after:
+            break
+    assert listed == ["a-b", "abc", "zoo"]

@@ -105,6 +105,21 @@ def test_plan_names_spares_behind_the_replicas() -> None:
     assert names(plan_placement(cluster_map, cluster_map.nodes, spares=3).spares) == "def"
 
 
+@pytest.mark.parametrize(
+    ("asked", "nodes", "replicas", "quorum"), [(0, 5, 3, 2), (1, 5, 1, 1), (2, 5, 2, 2), (5, 5, 5, 3), (2, 1, 1, 1)]
+)
+def test_a_writer_may_ask_for_other_copies(asked: int, nodes: int, replicas: int, quorum: int) -> None:
+    cluster_map = cluster(*map(member, "abcde"[:nodes]))
+    plan = plan_placement(cluster_map, cluster_map.nodes, copies=asked)
+    assert (len(plan.replicas), plan.quorum) == (replicas, quorum)
+
+
+def test_copies_asked_are_never_counted_over_those_that_are_up() -> None:
+    cluster_map = cluster(member("a"), member("b", **DOWN), member("c", **DOWN))
+    with pytest.raises(QuorumNotReached):
+        plan_placement(cluster_map, eligible_nodes(cluster_map), copies=2)
+
+
 def test_quorum_above_the_copies_is_chosen_for() -> None:
     settings = ClusterSettings(copies=1, write_quorum=2)
     assert plan_over(cluster(member("a"), member("b"), settings=settings)) == "ab"

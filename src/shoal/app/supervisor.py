@@ -95,7 +95,8 @@ class Supervisor:
             keepers = self._keepers.pop()
             for keeper in keepers:
                 keeper.cancel()
-            await asyncio.wait(keepers)
+            if keepers:  # nobody may have been asked for
+                await asyncio.wait(keepers)
 
     async def wait_ready(self, child: Child, *, seconds: float = 60) -> None:
         """Raises: if the child was given up, an error of the class that its exit status tells; DeadlineExceeded if it

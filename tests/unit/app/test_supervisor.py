@@ -269,3 +269,11 @@ async def test_a_child_sees_no_settings_but_its_words(monkeypatch: pytest.Monkey
     script = f"assert {seen} == {{'{LIFELINE}': os.environ['{LIFELINE}'], 'SHOAL_CONFIG': '/dev/null'}};"
     async with supervising(script + "assert os.environ['OTHER'] == 'kept';" + READY + WAIT) as (supervisor, group):
         await supervisor.start([child_called("a")], group)
+
+
+async def test_a_supervisor_of_nobody_ends() -> None:
+    supervisor = Supervisor(QuietLog())
+    async with asyncio.TaskGroup() as group:
+        await supervisor.start([], group)
+        await supervisor.stop()
+    assert supervisor.children == {}

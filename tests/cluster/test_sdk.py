@@ -4,6 +4,8 @@ import asyncio
 import io
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -317,20 +319,44 @@ def test_an_open_object_is_read_on_when_a_node_goes(tmp_path: Path) -> None:
             assert file.read() == CONTENT[10:]
 
 
-def test_what_a_connection_may_be_told_is_checked(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_may_be_told_how_parallel_and_patient_it_is(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in cluster.environ.items():
         monkeypatch.setenv(name, value)
     with shoal.connect(parallel=1, patience=5) as store:
         assert store.put("a", CONTENT).size == len(CONTENT)
         assert store.get("a") == CONTENT
-    for parallel in (0, 257):
-        with pytest.raises(shoal.InvalidArgument, match="1 to 256"):
-            shoal.connect(parallel=parallel)
-    for patience in (0, -1, float("inf"), float("nan")):
-        with pytest.raises(shoal.InvalidArgument, match="patience"):
-            shoal.connect(patience=patience)
 
 
 def test_what_must_be_awaited_is_not_for_the_plain_door(store: shoal.Shoal) -> None:
     with pytest.raises(shoal.InvalidArgument, match=r"shoal\.aio"):
         store.put("a", cut_later(CONTENT))  # type: ignore[arg-type]
+
+
+PROGRAM = """
+import shoal
+
+store = shoal.connect()
+file = store.open("large")
+file.read(1)
+pieces = store.stream("large")
+next(pieces)
+names = store.list()
+next(names)
+print("done")
+"""
+
+
+def test_a_program_may_end_and_close_nothing(cluster: Cluster, store: shoal.Shoal) -> None:
+    store.put("large", CONTENT)
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", PROGRAM],
+        env=os.environ | cluster.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n")

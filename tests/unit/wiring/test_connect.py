@@ -1,14 +1,17 @@
 """Which cluster is meant: an argument beats the environment, an endpoint a directory."""
 
+import math
 from pathlib import Path
 
 import pytest
 
 from shoal.base.errors import AccessDenied, InvalidArgument, NodeUnreachable
 from shoal.base.ids import Address
+from shoal.base.units import MIB, SECOND
 from shoal.client.settings import ClientSettings
+from shoal.model.cluster import CHUNK_BYTES_MAX
 from shoal.wiring.cluster_files import found_cluster, write_endpoints
-from shoal.wiring.connect import find_cluster, open_client
+from shoal.wiring.connect import client_settings, find_cluster, open_client
 from shoal.wiring.env import RealSecrets
 from shoal.wiring.log import StreamLog
 
@@ -94,3 +97,19 @@ async def test_client_of_an_absent_cluster_gives_up(directory: Path) -> None:
     async with open_client(find_cluster(data=directory), log=StreamLog(), settings=settings) as client:
         with pytest.raises(NodeUnreachable, match="no coordinator answers"):
             await client.status()
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 8 * MIB, CHUNK_BYTES_MAX])
+def test_users_say_how_many_chunks_travel_whatever_their_size(chunk_bytes: int) -> None:
+    assert [client_settings(parallel=parallel).parallel(chunk_bytes) for parallel in (1, 7, 256)] == [1, 7, 256]
+    assert client_settings() == ClientSettings()
+    assert client_settings(patience=0.5).patience_ns == SECOND // 2
+
+
+def test_what_no_client_can_be_is_refused() -> None:
+    for parallel in (0, 257):
+        with pytest.raises(InvalidArgument, match="1 to 256"):
+            client_settings(parallel=parallel)
+    for patience in (0, -1, math.inf, math.nan):
+        with pytest.raises(InvalidArgument, match="patience"):
+            client_settings(patience=patience)

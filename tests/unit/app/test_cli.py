@@ -15,7 +15,8 @@ from shoal.app.verb_group import VerbGroup
 from shoal.base.errors import NotFound
 
 LIGHT_VERBS = ("put", "get", "cat", "ls", "stat", "rm", "versions", "undelete", "restore", "cp", "mv", "du", "mb", "rb",
-               "status", "nodes", "completion", "up", "coordinator", "node", "config")  # fmt: skip
+               "status", "nodes", "completion", "up", "coordinator", "node", "config",
+               "upload", "list", "info", "download", "delete")  # fmt: skip
 HEAVY = {"asyncio", "rich", "msgspec", "awscrt", "httptools", "apsw"}
 
 

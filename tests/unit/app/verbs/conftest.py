@@ -6,8 +6,11 @@ import pytest
 
 from shoal.app import calling
 from shoal.app.cli import main
+from shoal.app.filestore import calling as filestore_calling
 from support.command_line import Shoal, Told
 from support.fake_client import FakeClient, call_with
+from support.fake_files import FakeFiles
+from support.fake_files import call_with as call_files_with
 
 
 @pytest.fixture
@@ -29,3 +32,12 @@ def shoal(client: FakeClient, capfd: pytest.CaptureFixture[str]) -> Shoal:
         return Told(code, told.out, told.err)
 
     return run
+
+
+@pytest.fixture
+def files(client: FakeClient, monkeypatch: pytest.MonkeyPatch) -> FakeFiles:
+    """What the file verbs of this test talk to, in a directory with a file `report.txt`."""
+    fake = FakeFiles()
+    monkeypatch.setattr(filestore_calling, "call_files", call_files_with(fake))
+    Path("report.txt").write_bytes(b"hello")
+    return fake

@@ -95,7 +95,7 @@ def commit_version(tx: Tx, commit: ProvenCommit) -> Version:
     check_precondition(request.precondition, live)
     version = _make_version(tx, commit, live)
     if live is None or live_value is None:
-        show_file(tx, bucket, request.key, version)
+        show_file(tx, bucket, request.key, version=version)
     else:
         retire(tx, bucket, request.key, live=live, value=live_value)
     tx.put(keys.live(request.bucket, request.key), wire.encode(version))

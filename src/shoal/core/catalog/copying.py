@@ -54,7 +54,7 @@ def _copy(tx: Tx, request: Copy) -> Version:
     newest = newest_version(tx, Name(request.bucket, request.key), live)
     version = _make_version(tx, request, source=source, newest=newest)
     if live is None:
-        show_file(tx, bucket, request.key, version)
+        show_file(tx, bucket, request.key, version=version)
     # Before the former version of the target is released: it may be the source.
     refer(tx, source)
     if live is not None and value is not None:

@@ -79,7 +79,7 @@ def _promote(tx: Tx, bucket: Bucket, name: Name, *, removed: Version) -> None:
     """Nothing is live after `removed` went, which may have been: what comes next, and what that means for the file."""
     newest = promote_newest(tx, name)
     if newest is not None and newest.kind is VersionKind.OBJECT:
-        show_file(tx, bucket, name.key, newest)
+        show_file(tx, bucket, name.key, version=newest)
         return
     hide_file(tx, bucket, removed.file_id)
     is_last = newest is None or (newest.kind is VersionKind.PURGE_MARKER and newest.file_id != removed.file_id)

@@ -31,7 +31,7 @@ def next_file_id(newest: Version | None, *, fresh: str) -> str:
     return fresh if newest is None or newest.kind is VersionKind.PURGE_MARKER else newest.file_id
 
 
-def show_file(tx: Tx, bucket: Bucket, key: str, version: Version) -> None:
+def show_file(tx: Tx, bucket: Bucket, key: str, *, version: Version) -> None:
     """`version` of `key` is about to be live, where perhaps none was. Nothing is written before this raises.
 
     Raises: InvalidArgument, AlreadyExists for a new file id that cannot be one, or is another file's.
@@ -48,7 +48,7 @@ def show_file(tx: Tx, bucket: Bucket, key: str, version: Version) -> None:
     order = keys.newest(bucket.name, row.created_ns, file_id)
     if tx.get(order) is None:
         tx.put(order, rows.NEWEST)
-        _count(tx, bucket, file_id, 1)
+        _count(tx, bucket, file_id, step=1)
 
 
 def hide_file(tx: Tx, bucket: Bucket, file_id: str) -> None:
@@ -62,7 +62,7 @@ def hide_file(tx: Tx, bucket: Bucket, file_id: str) -> None:
     order = keys.newest(bucket.name, row.created_ns, raw)
     if tx.get(order) is not None:
         tx.delete(order)
-        _count(tx, bucket, raw, -1)
+        _count(tx, bucket, raw, step=-1)
 
 
 def end_file(tx: Tx, bucket: Bucket, file_id: str) -> None:
@@ -71,7 +71,7 @@ def end_file(tx: Tx, bucket: Bucket, file_id: str) -> None:
         tx.delete(keys.file(parse_file_id(file_id)))
 
 
-def mark_purge(tx: Tx, bucket: Bucket, file_id: str, marker: VersionId) -> None:
+def mark_purge(tx: Tx, bucket: Bucket, file_id: str, *, marker: VersionId) -> None:
     """A hidden file is being removed, below `marker`: its id is over, and leads only to what is left to remove."""
     if not bucket.has_file_ids:
         return
@@ -88,7 +88,7 @@ def count_files(snapshot: Snapshot, bucket: str) -> int:
     return sum(rows.FILE_COUNT.load(value).files for _, value in found)
 
 
-def _count(tx: Tx, bucket: Bucket, file_id: bytes, step: int) -> None:
+def _count(tx: Tx, bucket: Bucket, file_id: bytes, *, step: int) -> None:
     key = keys.file_count(bucket.name, file_id[0] % _SHARES)
     former = rows.FILE_COUNT.find(tx, key)
     files = step if former is None else former.files + step

@@ -84,7 +84,7 @@ def _begin(tx: Tx, request: Purge) -> PurgeBegun:
         return begun
     marker = _make_marker(tx, request, newest)
     rows.VERSION.put(tx, keys.version(bucket.name, begun.key, marker.version_id), marker)
-    mark_purge(tx, bucket, newest.file_id, marker.version_id)
+    mark_purge(tx, bucket, newest.file_id, marker=marker.version_id)
     return PurgeBegun(existed=True, key=begun.key, marker=marker.version_id)
 
 

@@ -45,7 +45,7 @@ def _undelete(tx: Tx, request: Undelete) -> Version:
             for marker in markers:
                 tx.delete(marker)
             promote_newest(tx, name)
-            show_file(tx, bucket, name.key, version)
+            show_file(tx, bucket, name.key, version=version)
             return version
         if version.kind is VersionKind.PURGE_MARKER:
             break

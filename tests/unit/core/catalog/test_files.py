@@ -123,7 +123,7 @@ def test_the_first_version_brings_the_id(bench: CatalogBench) -> None:
 def test_a_version_whose_file_has_no_row_is_damage(bench: CatalogBench) -> None:
     bucket = Bucket(FILES, bench.clock.wall(), has_file_ids=True)
     with pytest.raises(ManifestDamaged):
-        bench.tx(lambda tx: mark_purge(tx, bucket, uuid_of("x", 1), VersionId(bytes(16))))
+        bench.tx(lambda tx: mark_purge(tx, bucket, uuid_of("x", 1), marker=VersionId(bytes(16))))
 
 
 def test_the_count_is_of_all_shares(bench: CatalogBench) -> None:

@@ -17,7 +17,7 @@ class DoorLimits:
     medium_bytes: int = 1 * MIB
     medium_turns: int = 32
     """Requests and replies of up to `medium_bytes` that are in memory at a time."""
-    large_turns: int = 4
+    large_turns: int = 2
     """The same, for those that are larger still."""
     turn_wait_ns: int = 1 * MINUTE
     """How long a request waits for its turn."""

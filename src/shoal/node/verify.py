@@ -10,19 +10,30 @@ from shoal.ports.chunk_store import ChunkStore, ReplicaReader
 from shoal.ports.link import FRAME_BYTES
 from shoal.ports.log import Log
 
+READ_TRIES = 3
+"""A device may fail to read a sector once and give it at the next try; quarantine is for good."""
+
 _READ_BYTES = FRAME_BYTES // BLOCK_BYTES * BLOCK_BYTES
 
 
 async def is_replica_good(store: ChunkStore, replica: ReplicaId) -> bool:
-    """Whether all of it can be read and is as its own table says. Raises: NotFound."""
-    try:
-        reader = await store.open(replica)
+    """Whether all of it can be read, in some tries, and is as its own table says. Raises: NotFound."""
+    for _ in range(READ_TRIES):
         try:
-            return await _is_as_written(reader)
-        finally:
-            await reader.close()
-    except (ChecksumMismatch, DiskFailed):
-        return False  # to a reader, bytes that the medium does not give are as lost as wrong ones
+            return await _is_whole(store, replica)
+        except ChecksumMismatch:
+            return False
+        except DiskFailed:
+            continue
+    return False  # to a reader, bytes that the medium does not give are as lost as wrong ones
+
+
+async def _is_whole(store: ChunkStore, replica: ReplicaId) -> bool:
+    reader = await store.open(replica)
+    try:
+        return await _is_as_written(reader)
+    finally:
+        await reader.close()
 
 
 async def _is_as_written(reader: ReplicaReader) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from shoal.base.digests import BLOCK_BYTES
 from shoal.base.errors import DiskFailed, NotFound
-from shoal.node.verify import is_replica_good, verify_replica
+from shoal.node.verify import READ_TRIES, is_replica_good, verify_replica
 from shoal.ports.link import FRAME_BYTES
 from shoal.testing.sim.disk import FaultKind, SimDisk
 from support.stores import EventLog, content, new_disk, open_store, put, replica
@@ -61,9 +61,19 @@ async def test_a_sector_that_cannot_be_read_is_damage_too() -> None:
     disk = new_disk()
     store = await open_store(disk)
     await put(store, replica(1), content(1, 5000))
-    disk.fail(FaultKind.READ_EIO, 1, path=await path_of(disk))
+    disk.fail(FaultKind.READ_EIO, 1, path=await path_of(disk), times=None)
     assert not await is_replica_good(store, replica(1))
-    assert await is_replica_good(store, replica(1))
+    assert store.quarantined() == []
+    await store.close()
+
+
+async def test_a_read_that_fails_now_and_then_puts_nothing_in_quarantine() -> None:
+    disk = new_disk()
+    store = await open_store(disk)
+    await put(store, replica(1), content(1, 5000))
+    disk.fail(FaultKind.READ_EIO, path=await path_of(disk), times=READ_TRIES - 1)
+    assert await verify_replica(store, replica(1), log=EventLog())
+    disk.faults.clear()
     assert store.quarantined() == []
     await store.close()
 

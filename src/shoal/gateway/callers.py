@@ -31,7 +31,7 @@ class CallerSettings:
     clients_max: int = 64
     """Credentials that may be in use at a time, the door's own not counted."""
     idle_ns: int = 5 * MINUTE
-    """After this time without a call a client is closed."""
+    """After this time without a call a client is closed, but the door's own."""
 
     def __post_init__(self) -> None:
         if self.clients_max < 1 or self.idle_ns < 1:
@@ -161,7 +161,9 @@ class Callers:
         """One round."""
         now = self._clock.now()
         for slot in list(self._slots.values()):
-            if not slot.users and slot.settled.is_set() and now - slot.used_at >= self._settings.idle_ns:
+            is_idle = not slot.users and slot.settled.is_set() and now - slot.used_at >= self._settings.idle_ns
+            # The door's own stays: whose turn it is, when nodes take turns, is known to the client.
+            if is_idle and slot.credential != self._own:
                 self._drop(slot)
 
     def close(self) -> None:

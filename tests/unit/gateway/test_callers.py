@@ -182,6 +182,8 @@ async def test_a_door_without_a_key_of_its_own_asks_for_one() -> None:
 async def test_idle_clients_are_closed_and_used_ones_kept() -> None:
     clients, clock = Clients(), ManualClock()
     async with door(clients, clock=clock) as callers:
+        async with callers.caller() as own:
+            pass
         async with callers.caller(ANN):
             async with callers.caller(BOB):
                 pass
@@ -193,8 +195,9 @@ async def test_idle_clients_are_closed_and_used_ones_kept() -> None:
         await clock.advance(IDLE // 2)
         await settled()
         assert clients.closed == ["BOB"]
-        async with callers.caller(BOB):
-            assert clients.opened == ["ANN", "BOB", "BOB"]
+        async with callers.caller(BOB), callers.caller() as still:
+            assert still.client is own.client
+            assert clients.opened == [OWN.key_id, "ANN", "BOB", "BOB"]
 
 
 async def test_a_door_that_closes_takes_no_more_calls() -> None:

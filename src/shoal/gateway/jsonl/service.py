@@ -59,6 +59,7 @@ class Service:
             return PLAIN
         async with self.callers.caller(credential) as caller, self.callers.caller() as own:
             if request.command == _PING:
+                await caller.client.scope()  # is the key still good?
                 return PLAIN
             command = self.commands.get(request.command)
             if command is None:

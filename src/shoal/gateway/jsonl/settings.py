@@ -34,7 +34,7 @@ class DoorLimits:
     """How long a connection may wait between two requests."""
     value_grace_ns: int = 1 * MINUTE
     """What a request may take to come (or a reply to go), beyond what its size takes at the least rate."""
-    rate_min: int = 16 * KIB
+    rate_min: int = 64 * KIB
     """Bytes a second."""
     linger_ns: int = 2 * SECOND
     """How long what a client still sends is taken in after the last reply, so that the reply is not lost to a reset."""

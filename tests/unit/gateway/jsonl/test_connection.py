@@ -143,7 +143,7 @@ async def test_who_says_nothing_for_long_is_left_without_a_word() -> None:
 
 async def test_who_takes_no_reply_is_cut() -> None:
     limits = DoorLimits(value_grace_ns=50 * MILLISECOND, rate_min=1 << 40)
-    text = base64.b64encode(bytes(16 * MIB)).decode()
+    text = base64.b64encode(bytes(6 * MIB)).decode()
     async with jsonl_lab(limits) as lab, lab.peer() as peer:
         transport = peer.writer.transport
         assert isinstance(transport, asyncio.Transport)

@@ -24,11 +24,23 @@ from support.fake_client import FakeClient, make_status
 LIMITS = DoorLimits(file_bytes_max=100, files_listed_max=5)
 
 
+class KeyedClient(FakeClient):
+    """A client whose key may end."""
+
+    is_revoked = False
+
+    async def scope(self) -> Scope:
+        """As `Client.scope`."""
+        if self.is_revoked:
+            raise AccessDenied("the access key has been revoked")
+        return Scope.WRITE
+
+
 class Bench:
     """A door without sockets. `shown`: the credentials that came."""
 
     def __init__(self, commands: Commands, *, needs_auth: bool = False) -> None:
-        self.client = FakeClient()
+        self.client = KeyedClient()
         self.client.cluster_status = make_status(NodeState.UP, NodeState.UP, NodeState.UP)
         self.shown: list[Credential | None] = []
         self.service = Service(
@@ -244,6 +256,13 @@ async def test_a_key_that_is_shown_counts(files: Bench) -> None:
         with pytest.raises(AccessDenied, match="KEY:SECRET"):
             await files.ask(Request(command=command, auth="KEY"))
     assert Credential("KEY", b"right") in files.shown
+
+
+async def test_a_key_that_is_over_does_not_even_ping(files: Bench) -> None:
+    files.client.is_revoked = True
+    with pytest.raises(AccessDenied, match="revoked"):
+        await files.ask(Request(command="ping", auth="KEY:right"))
+    assert await files.ask(Request(command="ping")) is PLAIN
 
 
 @pytest.mark.parametrize("command", ["ping", "list_files", "store_file", "nope"])

@@ -53,6 +53,12 @@ CLUSTER = _group(
 )  # fmt: skip
 """What all members agree on; fields of `ClusterSettings`."""
 
+CATALOG = _group(
+    setting("--catalog-reserve", "catalog_reserve_bytes", type=SIZE, default="32MiB", show_default=True,
+            help="With less free on the catalog's disk, nothing new is stored."),
+)  # fmt: skip
+"""What a coordinator does for itself; fields of `CoordinatorProcess`."""
+
 LINK = _group(
     setting("--connections-max", "connections_max", type=click.IntRange(1, 1 << 20), default=4096, show_default=True,
             help="Connections that one process serves; more are refused."),

@@ -9,6 +9,7 @@ import asyncio
 from shoal.base.env import Env
 from shoal.base.errors import LocalFault
 from shoal.coordinator.authentication import Authenticator
+from shoal.coordinator.catalog_room import CatalogRoom
 from shoal.coordinator.census_taker import CensusTaker
 from shoal.coordinator.desk import Desk
 from shoal.coordinator.dispatch import Dispatch, Handlers
@@ -111,6 +112,7 @@ class Coordinator:
 
     def _handlers(self) -> Handlers:
         desk = self._desk
+        growing = CatalogRoom(desk.env, reserve_bytes=desk.settings.catalog_reserve_bytes).guarding
         nodes = NodeHandlers(desk, self._watch)
         sessions = SessionHandlers(desk, self._keeper)
         commits, lookups = CommitHandlers(desk, self._promoter), LookupHandlers(desk)
@@ -126,24 +128,24 @@ class Coordinator:
             routes.OPEN_SESSION.target: sessions.open,
             routes.SESSION_HEARTBEAT.target: sessions.heartbeat,
             routes.CLOSE_SESSION.target: sessions.close,
-            routes.STAGE.target: commits.stage,
+            routes.STAGE.target: growing(commits.stage),
             routes.PAGE.target: lookups.page,
-            routes.COMMIT.target: commits.commit,
+            routes.COMMIT.target: growing(commits.commit),
             routes.LOOKUP.target: lookups.lookup,
             routes.DELETE.target: deletes.delete,
             routes.LIST.target: listings.objects,
             routes.VERSIONS.target: listings.versions,
-            routes.COPY.target: copies.copy,
-            routes.UNDELETE.target: copies.undelete,
+            routes.COPY.target: growing(copies.copy),
+            routes.UNDELETE.target: growing(copies.undelete),
             routes.FIND_FILE.target: files.find,
             routes.LIST_FILES.target: files.list,
             routes.PURGE.target: files.purge,
-            routes.CREATE_BUCKET.target: buckets.create,
+            routes.CREATE_BUCKET.target: growing(buckets.create),
             routes.DELETE_BUCKET.target: buckets.delete,
             routes.LIST_BUCKETS.target: buckets.list,
             routes.USAGE.target: buckets.usage,
             routes.STATUS.target: status.status,
-            routes.CREATE_KEY.target: access_keys.create,
+            routes.CREATE_KEY.target: growing(access_keys.create),
             routes.LIST_KEYS.target: access_keys.list,
             routes.REVOKE_KEY.target: access_keys.revoke,
         }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from shoal.base.errors import InvalidArgument
-from shoal.base.units import HOUR, MILLISECOND, SECOND
+from shoal.base.units import HOUR, MIB, MILLISECOND, SECOND
 from shoal.model.cluster import ClusterSettings
 
 _PUT_GRANT_NS = 2 * HOUR
@@ -44,6 +44,9 @@ def changed_settings(former: ClusterSettings, asked: ClusterSettings) -> list[tu
     ]
 
 
+CATALOG_RESERVE_BYTES = 32 * MIB
+
+
 @dataclass(frozen=True, slots=True)
 class CoordinatorSettings:
     """What the operator says about this coordinator and its cluster."""
@@ -56,6 +59,9 @@ class CoordinatorSettings:
     """How many nodes there will be, if the operator knows: until all have registered, the cluster is not ready."""
     catalog_copies: int = 1
     """Disks that the catalog lies on: the embedded engine has one."""
+    catalog_reserve_bytes: int = CATALOG_RESERVE_BYTES
+    """Of the catalog's disk: with less free, nothing new is taken up, and the rest goes on. Less than the reserve of
+    nodes, so that on a disk that they share nodes stop first."""
     put_grant_ns: int = _PUT_GRANT_NS
     """Much longer than a session lives unheard: a session's heartbeat renews it."""
     sweep_ns: int = _SWEEP_NS

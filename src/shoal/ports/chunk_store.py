@@ -36,7 +36,8 @@ class FileSpan:
 
 @dataclass(frozen=True, slots=True)
 class StoreUsage:
-    """Bytes of one volume. `can_write` is False once the reserve is reached or the volume has failed."""
+    """Bytes of one volume. `can_write` is False once the reserve is reached, also if it is just that the last
+    replica did not fit any more, or the volume has failed."""
 
     capacity_bytes: int
     used_bytes: int

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from shoal.base.env import Env
 from shoal.base.errors import DiskFailed, StorageFull
 from shoal.base.ids import Instant
-from shoal.base.units import SECOND
+from shoal.base.units import MIB, SECOND
 from shoal.ports.chunk_store import StoreUsage
 from shoal.ports.log import Log
 from shoal.store.settings import StoreSettings
 
 _SPACE_FRESH_NS = SECOND
+_ORDINARY_BYTES = 8 * MIB
+"""Who has less room than a replica of this size, and has refused one, is as good as full."""
 
 
 class Volume:
@@ -25,6 +27,8 @@ class Volume:
         self._free_bytes = 0
         self._total_bytes = 0
         self._asked_at: Instant | None = None
+        self._refused_bytes = 0
+        """Of the last replica for which there was no room, and is none yet."""
         self.used_bytes = 0
         """What the files of this store take."""
         self.promised_bytes = 0
@@ -62,7 +66,12 @@ class Volume:
         if not is_fresh or self._room() < size:
             await self._ask()
         if self._room() < size:
-            raise StorageFull("the volume has reached its reserve", wanted=size, room=max(0, self._room()))
+            self._refused_bytes = min(size, _ORDINARY_BYTES)
+            raise StorageFull(
+                "the volume has reached its reserve: free some space on its disk, or add a node",
+                wanted=size,
+                room=max(0, self._room()),
+            )
         self.promised_bytes += size
         self._free_bytes -= size
 
@@ -79,12 +88,14 @@ class Volume:
         """See `ChunkStore.usage`."""
         await self._ask()
         free = max(0, self._room())
+        if free >= self._refused_bytes:
+            self._refused_bytes = 0
         return StoreUsage(
             capacity_bytes=min(self._total_bytes, self._settings.capacity_bytes or self._total_bytes),
             used_bytes=self.used_bytes,
             free_bytes=free,
             replica_count=replica_count,
-            can_write=free > 0 and not self.is_failed,
+            can_write=free > 0 and not self._refused_bytes and not self.is_failed,
             is_failed=self.is_failed,
         )
 

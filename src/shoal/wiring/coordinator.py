@@ -11,7 +11,7 @@ from shoal.base.env import Env, Secrets
 from shoal.base.ids import Address
 from shoal.client.one_error import one_error
 from shoal.coordinator.coordinator import Coordinator, open_coordinator
-from shoal.coordinator.settings import CoordinatorSettings
+from shoal.coordinator.settings import CATALOG_RESERVE_BYTES, CoordinatorSettings
 from shoal.core.catalog.access_keys import has_keys
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.engine.sqlite import SqliteEngine, open_sqlite_engine
@@ -44,6 +44,7 @@ class CoordinatorProcess:
     advertise: Address | None = None
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     nodes_expected: int = 0
+    catalog_reserve_bytes: int = CATALOG_RESERVE_BYTES
     link: LinkSettings = field(default_factory=LinkSettings)
     jsonl: JsonlDoor | None = None
     """Beside the control port: files, for callers who speak JSON lines."""
@@ -65,7 +66,10 @@ async def running_coordinator(process: CoordinatorProcess, log: Log) -> AsyncIte
             box=await _secret_box(engine, process.data, env.secrets),
             first_key=credential,
             settings=CoordinatorSettings(
-                cluster_id=join.cluster_id, cluster=process.cluster, nodes_expected=process.nodes_expected
+                cluster_id=join.cluster_id,
+                cluster=process.cluster,
+                nodes_expected=process.nodes_expected,
+                catalog_reserve_bytes=process.catalog_reserve_bytes,
             ),
             log=log,
         )

@@ -6,7 +6,7 @@ import pytest
 
 from shoal.base.env import OpenMode
 from shoal.base.errors import DiskFailed, StorageFull
-from shoal.base.units import SECOND
+from shoal.base.units import MIB, SECOND
 from shoal.store.settings import StoreSettings
 from shoal.store.volume import Volume
 from shoal.testing.sim.disk import SimDisk
@@ -79,3 +79,21 @@ async def test_the_first_failure_ends_all_writing() -> None:
     usage = await each.usage(replica_count=0)
     assert (usage.is_failed, usage.can_write) == (True, False)
     assert len(log.named("volume_failed")) == 1
+
+
+async def test_a_volume_that_refused_a_replica_says_that_it_is_full_until_there_is_room_for_it() -> None:
+    disk = new_disk(capacity_bytes=1000)
+    each = volume(disk)
+    with pytest.raises(StorageFull, match="free some space"):
+        await each.admit(1001)
+    usage = await each.usage(replica_count=0)
+    assert (usage.free_bytes, usage.can_write) == (1000, False)
+    disk.capacity_bytes = 1001
+    assert (await each.usage(replica_count=0)).can_write
+
+
+async def test_a_volume_with_room_for_ordinary_replicas_is_not_full_because_a_huge_one_does_not_fit() -> None:
+    each = volume(new_disk(capacity_bytes=9 * MIB))
+    with pytest.raises(StorageFull):
+        await each.admit(512 * MIB)
+    assert (await each.usage(replica_count=0)).can_write

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shoal.app.doors import file_door
-from shoal.app.server_settings import CLUSTER, LINK, LOG
+from shoal.app.server_settings import CATALOG, CLUSTER, LINK, LOG
 from shoal.app.setting import setting
 from shoal.app.value_types import ADDRESS
 from shoal.wiring.defaults import DEFAULT_DATA
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
          help="`shoal status` fails until N nodes have registered.")  # fmt: skip
 @file_door
 @CLUSTER
+@CATALOG
 @LINK
 @LOG
 def command(
@@ -40,6 +41,7 @@ def command(
     jsonl: str | None,
     block_bytes: int,
     placement: str,
+    catalog_reserve_bytes: int,
     is_quiet: bool,
     is_debug: bool,
     **chosen: Any,
@@ -68,6 +70,7 @@ def command(
         advertise=Address(advertise) if advertise else None,
         cluster=cluster,
         nodes_expected=expect_nodes,
+        catalog_reserve_bytes=catalog_reserve_bytes,
         link=taken(LinkSettings, chosen),
         jsonl=opened_at(jsonl, is_insecure=insecure, block_bytes=block_bytes, selector=placement),
     )

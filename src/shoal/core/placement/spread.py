@@ -95,6 +95,9 @@ def _shortage(cluster_map: ClusterMap, eligible: int, quorum: int) -> str:
     sentence = f"{up} of {members} nodes {_be(up)} up"
     if up > eligible:
         sentence += f", but only {eligible} can take writes" if eligible else ", but none can take writes"
+    full = sum(node.state is NodeState.UP and not node.can_write and not node.is_failed for node in cluster_map.nodes)
+    if full:
+        sentence += f" ({full} {_be(full)} full: free some space there, or add a node)"
     return f"{sentence}; {quorum} {_be(quorum)} needed to write"
 
 

@@ -132,9 +132,14 @@ def test_quorum_above_the_copies_is_chosen_for() -> None:
         ([member("a", **DOWN)], "0 of 1 nodes are up; 1 is needed to write"),
         (
             [member("a"), member("b", can_write=False)],
-            "2 of 2 nodes are up, but only 1 can take writes; 2 are needed to write",
+            "2 of 2 nodes are up, but only 1 can take writes (1 is full: free some space there, or add a node); "
+            "2 are needed to write",
         ),
-        ([member("a", can_write=False)], "1 of 1 nodes is up, but none can take writes; 1 is needed to write"),
+        (
+            [member("a", can_write=False)],
+            "1 of 1 nodes is up, but none can take writes (1 is full: free some space there, or add a node); "
+            "1 is needed to write",
+        ),
         ([], "0 of 0 nodes are up; 1 is needed to write"),
     ],
 )

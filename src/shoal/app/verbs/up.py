@@ -7,7 +7,7 @@ import click
 
 from shoal.app.defaults import DEFAULT_PORT_BASE, NODES_MAX
 from shoal.app.doors import DOOR, file_door
-from shoal.app.server_settings import CLUSTER, LINK, LOG, NODE
+from shoal.app.server_settings import CATALOG, CLUSTER, LINK, LOG, NODE
 from shoal.app.setting import setting
 from shoal.wiring.defaults import DEFAULT_DATA
 
@@ -30,6 +30,7 @@ _TOLD_APART = ("data", "replicas", "quiet", "debug", "jsonl")
          help="The same for single blocks, at each node: node n has PORT + n - 1.")  # fmt: skip
 @setting("--insecure/--no-insecure", help="Allow JSON lines beyond this machine, without TLS.")
 @CLUSTER
+@CATALOG
 @NODE
 @LINK
 @LOG

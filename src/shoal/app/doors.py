@@ -11,6 +11,8 @@ from shoal.app.value_types import CHUNK_BYTES, Parsed
 if TYPE_CHECKING:
     from shoal.wiring.jsonl import JsonlDoor
 
+_PORT_MAX = 65535
+
 
 def _door(text: str) -> str:
     from shoal.net.address import parse_address
@@ -53,6 +55,11 @@ def opened_at(said: str | None, *, is_insecure: bool, **placing: Any) -> "JsonlD
 
 
 def node_doors(first: str, nodes: int) -> tuple[str, ...]:
-    """One for each of so many nodes, from `first` on; free ports if that names none."""
+    """One for each of so many nodes, from `first` on; free ports if that names none. Raises: InvalidArgument if the
+    ports do not reach."""
+    from shoal.base.errors import InvalidArgument
+
     host, _, port = first.rpartition(":")
+    if int(port) + nodes - 1 > _PORT_MAX:
+        raise InvalidArgument(f"--jsonl-nodes {first} leaves no room for the ports of {nodes} nodes")
     return tuple(f"{host}:{int(port) + index if int(port) else 0}" for index in range(nodes))

@@ -92,12 +92,16 @@ def test_a_supervisor_is_told_by_a_document(
     monkeypatch.setenv(LIFELINE, "0")
     say_ready(Address("127.0.0.1:9"), "node listens")
     assert capsys.readouterr().out == '{"address":"127.0.0.1:9"}\n'
+    say_ready(Address("127.0.0.1:9"), "node listens", jsonl=":9001")
+    assert capsys.readouterr().out == '{"address":"127.0.0.1:9","jsonl":":9001"}\n'
 
 
 def test_a_person_is_told_by_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv(LIFELINE, raising=False)
     say_ready(Address("127.0.0.1:9"), "node listens")
     assert capsys.readouterr().out == "node listens\n"
+    say_ready(Address("127.0.0.1:9"), "node listens", jsonl=":9001")
+    assert capsys.readouterr().out == "node listens, JSON lines at :9001\n"
 
 
 SCRIPT = """

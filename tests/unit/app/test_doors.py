@@ -38,3 +38,6 @@ def test_nodes_have_doors_in_a_row() -> None:
     assert node_doors(":9001", 3) == (":9001", ":9002", ":9003")
     assert node_doors("[::1]:9001", 2) == ("[::1]:9001", "[::1]:9002")
     assert node_doors("localhost:0", 2) == ("localhost:0", "localhost:0")
+    assert node_doors(":65533", 3)[-1] == ":65535"
+    with pytest.raises(InvalidArgument, match="no room"):
+        node_doors(":65534", 3)

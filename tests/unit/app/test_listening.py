@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.app.listening import check_listen
+from shoal.app.listening import check_door, check_listen
 from shoal.base.errors import InvalidArgument
 
 
@@ -40,3 +40,11 @@ def test_an_address_that_nobody_can_call_is_not_told_to_others(listen: str) -> N
 def test_neither_is_one_that_the_operator_wrote(advertise: str) -> None:
     with pytest.raises(InvalidArgument):
         check_listen("127.0.0.1:0", advertise=advertise, is_insecure=False)
+
+
+def test_a_door_tells_whether_it_serves_this_machine_alone() -> None:
+    assert check_door("127.0.0.1:9000", is_insecure=False)
+    assert check_door("localhost:0", is_insecure=True)
+    assert not check_door("0.0.0.0:9000", is_insecure=True)
+    with pytest.raises(InvalidArgument, match="--insecure"):
+        check_door("0.0.0.0:9000", is_insecure=False)

@@ -87,3 +87,15 @@ def test_a_process_is_found_by_its_name() -> None:
     settings, supervisor = LocalCluster(DATA), Supervisor(QuietLog())
     child = supervisor.children["coordinator"] = settings.coordinator()
     assert RunningCluster(settings, supervisor, Address("a:1")).child("coordinator") is child
+
+
+def test_doors_are_told_to_the_processes_and_kept_when_they_start_again() -> None:
+    settings = LocalCluster(DATA, nodes=2, port_base=0, jsonl=":0", node_jsonl=(":9001", ":9002"))
+    coordinator = settings.coordinator()
+    assert option(list(coordinator.command()), "--jsonl") == ":0"
+    coordinator.jsonl = "127.0.0.1:1234"
+    assert option(list(coordinator.command()), "--jsonl") == "127.0.0.1:1234"
+    nodes = [settings.node(number, coordinator) for number in (1, 2)]
+    assert [option(list(node.command()), "--jsonl") for node in nodes] == [":9001", ":9002"]
+    without, others = words_of(LocalCluster(DATA, nodes=1))
+    assert not any("--jsonl" in words for words in (without, *others))

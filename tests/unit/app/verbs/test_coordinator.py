@@ -49,6 +49,19 @@ def test_options_reach_the_cluster(shoal: Shoal, served: list[CoordinatorProcess
     assert cluster.is_volatile_allowed
 
 
+def test_a_door_for_json_lines_is_what_the_options_say(shoal: Shoal, served: list[CoordinatorProcess]) -> None:
+    assert shoal("coordinator").code == 0
+    assert shoal("coordinator", "--jsonl", ":9000", "--block-size", "8", "--placement", "ring").code == 0
+    assert shoal("coordinator", "--jsonl", "0.0.0.0:9000", "--insecure").code == 0
+    none, near, far = [process.jsonl for process in served]
+    assert none is None
+    assert near is not None
+    assert far is not None
+    assert (near.said, near.listen, near.needs_auth) == (":9000", "127.0.0.1:9000", False)
+    assert (near.placing.block_bytes, near.placing.selector) == (8, "ring")
+    assert (far.needs_auth, far.placing.block_bytes, far.placing.selector) == (True, 1024, "round-robin")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -61,6 +74,10 @@ def test_options_reach_the_cluster(shoal: Shoal, served: list[CoordinatorProcess
         (("--chunk-size", "1GiB"), "512"),
         (("--chunk-size", "-1"), "is not a size"),
         (("--selector", "best"), "--selector"),
+        (("--jsonl", "9000"), "is not an address"),
+        (("--jsonl", "0.0.0.0:9000"), "--insecure"),
+        (("--block-size", "0"), "chunk size of 0 bytes is not possible"),
+        (("--placement", "best"), "--placement"),
         (("extra",), "extra"),
     ],
 )

@@ -44,6 +44,16 @@ def test_it_needs_a_cluster_a_coordinator_and_a_disk(shoal: Shoal, served: list[
     assert len(served) == 1
 
 
+def test_a_node_has_a_door_for_json_lines_if_it_is_told_so(shoal: Shoal, served: list[NodeProcess]) -> None:
+    assert shoal("node", *NEEDED).code == 0
+    assert shoal("node", *NEEDED, "--jsonl", ":9001").code == 0
+    without, with_one = [process.jsonl for process in served]
+    assert without is None
+    assert with_one is not None
+    assert (with_one.said, with_one.listen, with_one.needs_auth) == (":9001", "127.0.0.1:9001", False)
+    assert shoal("node", *NEEDED, "--jsonl", "0.0.0.0:9001").code == 2
+
+
 def test_options_reach_the_node(shoal: Shoal, served: list[NodeProcess]) -> None:
     words = ("--listen", "0.0.0.0:9201", "--insecure", "--advertise", "10.0.0.1:9201", "--name", "n", "--zone", "z")
     assert shoal("node", *NEEDED, *words, "--capacity", "1.5GiB", "--store", "memory").code == 0

@@ -117,3 +117,16 @@ def test_settings_that_contradict_each_other_start_nothing(
     assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
     assert all(name in told.err for name in names)
     assert started == []
+
+
+def test_doors_reach_the_processes_and_are_told(shoal: Shoal, started: list[LocalCluster]) -> None:
+    told = shoal("up", "--nodes", "2", "--jsonl", ":9000", "--block-size", "8", "--jsonl-nodes", ":9001")
+    assert told.code == 0
+    assert "json lines" not in told.out  # these processes never said that they have one
+    (settings,) = started
+    assert (settings.jsonl, settings.node_jsonl) == (":9000", (":9001", ":9002"))
+    words = list(settings.coordinator().command())
+    assert words[words.index("--block-size") + 1] == "8"
+    assert words.count("--jsonl") == 1
+    for wrong in (("--jsonl", "9000"), ("--jsonl-nodes", ":65535", "--nodes", "2")):
+        assert shoal("up", *wrong).code == 2

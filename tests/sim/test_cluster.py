@@ -62,7 +62,7 @@ def found_by(bug: PlantedBug) -> SeedReport:
     """The first seed that fails with the bug in."""
     for seed in SEEDS_TO_FIND_A_BUG:
         with bug.planted() as hands:
-            report = SeedRun(seed, hands=hands).play()
+            report = SeedRun(seed, hands=hands, change=bug.change).play()
         if report.failure:
             return report
     pytest.fail(f"no seed has found out that {bug.name}")

@@ -1,15 +1,24 @@
 """Bugs to plant in a simulated cluster: each takes the place of a part of the product that does it right."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from unittest.mock import patch
 
+import msgspec
+
 from shoal.base.env import Env
+from shoal.base.errors import QuorumNotReached
 from shoal.base.ids import NodeId
+from shoal.base.units import KIB, MILLISECOND, SECOND
+from shoal.core.catalog.chunks import WriteRules
 from shoal.core.placement import spread
+from shoal.core.trust import receipts
+from shoal.engine.overlay import OverlayTx
 from shoal.engine.sqlite import SqliteEngine
-from shoal.model.cluster import ClusterSettings
+from shoal.formats.segment.scan import Damage, Scanner, SegmentScan
+from shoal.model.cluster import ClusterMap, ClusterSettings, MapDelta
+from shoal.model.messages.objects import ChunkUpload
 from shoal.ports.chunk_store import ChunkStore
 from shoal.ports.log import Log
 from shoal.store.disk import open_disk_store
@@ -17,9 +26,53 @@ from shoal.store.layout import FILES, SEGMENTS
 from shoal.store.settings import StoreSettings
 from shoal.testing.sim.cluster import Hands, OpenStore
 from shoal.testing.sim.disk import DiskOperation, FaultKind, OperationKind, SimDisk
+from shoal.testing.sim.disk_harm import ROT
+from shoal.testing.sim.network_faults import NetworkFaults
 from shoal.testing.sim.sqlite_vfs import open_sim_engine
+from shoal.testing.sim.swarm import SwarmOptions
 
 _COMMITS_AT_START = 10
+_SEGMENT_BYTES = 64 * KIB
+
+
+def contending(options: SwarmOptions) -> SwarmOptions:
+    """Many users change one register at a time, most of them under a condition."""
+    work = replace(
+        options.workload.work, registers=1, think_mean_ns=MILLISECOND, mix={"put": 1, "put_if": 5, "get": 1}, hurry=0
+    )
+    return replace(
+        options,
+        world=replace(options.world, faults=NetworkFaults(), crashpoint=0),
+        workload=replace(options.workload, clients=3, workers=3, work=work),
+    )
+
+
+def rotting(options: SwarmOptions) -> SwarmOptions:
+    """A weak disk with all replicas in segments rots and crashes, and nothing worse happens to it."""
+    chunk_bytes = 512
+    return replace(
+        options,
+        shape=replace(
+            options.shape,
+            cluster=msgspec.structs.replace(options.shape.cluster, chunk_bytes=chunk_bytes),
+            store=replace(
+                options.shape.store,
+                small_bytes_max=chunk_bytes,
+                segment_bytes_min=_SEGMENT_BYTES,
+                segment_bytes_max=_SEGMENT_BYTES,
+            ),
+        ),
+        nemesis=replace(
+            options.nemesis,
+            harms=(ROT, ROT, "crash"),
+            sick=replace(options.nemesis.sick, weak="node-1"),
+            calm_mean_ns=SECOND,
+        ),
+        workload=replace(options.workload, work=replace(options.workload.work, chunk_bytes=chunk_bytes)),
+        rest=("node-1",),
+    )
+
+
 _right_quorum = spread.write_quorum
 
 
@@ -32,6 +85,8 @@ class PlantedBug:
     found_as: str
     hands: Hands = field(default_factory=Hands)
     patches: tuple[tuple[str, object], ...] = ()
+    change: Callable[[SwarmOptions], SwarmOptions] | None = None
+    """What makes of a seed's options some that can find it."""
 
     @contextmanager
     def planted(self) -> Iterator[Hands]:
@@ -91,6 +146,68 @@ def _lower_quorum(copies: int, settings: ClusterSettings) -> int:
 
 def _believe(*_arguments: object, **_named: object) -> None:
     """In the place of a check, or of a search: it finds nothing wrong, and nothing at all."""
+
+
+_right_mac = receipts._mac
+
+
+def _mac_of_any_place(
+    _key: bytes, facts: receipts.ChunkFacts, *, shard: int, placement: int, is_volatile: bool
+) -> bytes:
+    """A receipt that does not say whose it is, nor for which placement."""
+    del placement
+    return _right_mac(bytes(32), facts, shard=shard, placement=1, is_volatile=is_volatile)
+
+
+def _count_receipts(upload: ChunkUpload, rules: WriteRules) -> None:
+    """As many receipts as the quorum, whoever gave them."""
+    if len(upload.receipts) < _right_quorum(rules.copies, rules.settings):
+        raise QuorumNotReached("too few receipts")
+
+
+_right_finish = Scanner.finish
+
+
+def _truncate(scanner: Scanner) -> SegmentScan:
+    """Take whatever is bad for the end of what was written."""
+    scan = _right_finish(scanner)
+    bad = [record.offset for record in (*scan.rotten, *scan.unfinished)] + [each.offset for each in scan.damage]
+    if not bad:
+        return scan
+    first = min(bad)
+    kept = [record for record in scan.records if record.offset < first]
+    torn = Damage(first, scan.end - first)
+    return replace(scan, records=kept, rotten=[], unfinished=[], damage=[], torn=torn)
+
+
+def _ignore_frontier(scanner: Scanner) -> SegmentScan:
+    """Take a bad record for a torn one, wherever it lies."""
+    scan = _right_finish(scanner)
+    return replace(scan, rotten=[], unfinished=[*scan.rotten, *scan.unfinished])
+
+
+def _apply_in_any_order(cluster_map: ClusterMap, delta: MapDelta) -> ClusterMap:
+    """Whatever an answer says last is true."""
+    if delta.full is not None:
+        cluster_map = delta.full
+    members = {node.node_id: node for node in cluster_map.nodes}
+    members.update({update.node.node_id: update.node for update in delta.updates})
+    version = max([cluster_map.version, *(update.version for update in delta.updates)])
+    nodes = tuple(sorted(members.values(), key=lambda node: node.name))
+    return msgspec.structs.replace(cluster_map, version=version, nodes=nodes)
+
+
+class _EarlyTx(OverlayTx):
+    """A transaction that reads current versions as they were before it was its turn."""
+
+    __slots__ = ()
+
+    def get(self, key: bytes) -> bytes | None:
+        is_of_others = key.startswith(b"o") and key not in self.own.writes
+        return self._base.get(key) if is_of_others else super().get(key)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self.get(key) for key in keys]
 
 
 PLANTED_BUGS = (
@@ -156,6 +273,44 @@ PLANTED_BUGS = (
         "a commit that comes again is done again",
         "committed by another operation",
         patches=(("shoal.core.catalog.commit._find_made", _believe),),
+    ),
+    PlantedBug(
+        "a precondition is looked at outside of the transaction",
+        "",
+        patches=(("shoal.engine.sqlite.OverlayTx", _EarlyTx),),
+        change=contending,
+    ),
+    PlantedBug(
+        "a foreign placement is accepted",
+        "a foreign placement: accepted",
+        patches=(("shoal.core.trust.receipts._mac", _mac_of_any_place),),
+    ),
+    PlantedBug(
+        "a primary is counted twice",
+        "one node counted twice: accepted",
+        patches=(("shoal.core.catalog.chunks._check_receipts", _count_receipts),),
+    ),
+    PlantedBug(
+        "a grant for another chunk is accepted",
+        "a grant for another chunk: accepted",
+        patches=(("shoal.node.service.check_put", _believe),),
+    ),
+    PlantedBug(
+        "a segment is truncated at its first bad record",
+        "replicas",
+        patches=(("shoal.formats.segment.scan.Scanner.finish", _truncate),),
+        change=rotting,
+    ),
+    PlantedBug(
+        "the frontier is ignored",
+        "are missing on",
+        patches=(("shoal.formats.segment.scan.Scanner.finish", _ignore_frontier),),
+        change=rotting,
+    ),
+    PlantedBug(
+        "differences of the map are applied out of order",
+        "",
+        patches=(("shoal.core.membership.apply", _apply_in_any_order),),
     ),
     PlantedBug(
         "a refusal is not kept",

@@ -5,7 +5,7 @@ the roles cannot tell. Each restart joins everything anew over the bytes that th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from random import Random
@@ -21,7 +21,7 @@ from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core.trust.cluster_keys import SECRET_BYTES, ClusterKeys
 from shoal.core.trust.signing import Credential
 from shoal.engine.sqlite import SqliteEngine
-from shoal.model.cluster import ClusterSettings
+from shoal.model.cluster import ClusterMap, ClusterSettings
 from shoal.node.identity import open_identity
 from shoal.node.node import Node
 from shoal.node.settings import NodeSettings
@@ -32,7 +32,7 @@ from shoal.store.disk import open_disk_store
 from shoal.store.settings import StoreSettings
 from shoal.testing.sim.disk import SimDisk
 from shoal.testing.sim.host import Host, Life
-from shoal.testing.sim.replica_watch import ReplicaWatch
+from shoal.testing.sim.replica_watch import ReplicaWatch, WatchedStore
 from shoal.testing.sim.sqlite_vfs import open_sim_engine
 from shoal.testing.sim.world import World
 from shoal.wiring.cluster_files import KEK_BYTES
@@ -93,8 +93,10 @@ class SimCluster:
         self.shape = shape
         self.engine: SqliteEngine | None = None
         """That of the coordinator's present life."""
-        self.stores: dict[str, ChunkStore] = {}
+        self.stores: dict[str, WatchedStore] = {}
         """Those of the nodes' present lives, by host."""
+        self.maps: dict[str, Callable[[], ClusterMap | None]] = {}
+        """What each member holds of the cluster map, by its life: nodes, and clients while they are open."""
         self.identities: dict[NodeId, str] = {}
         """The host of each node."""
         self.watch = ReplicaWatch(lambda changed: world.loop.fail(changed, "a node keeps what it must not keep"))
@@ -174,17 +176,18 @@ class SimCluster:
         store = await self._hands.open_store(
             life.env, self.shape.store, node_id=who.node_id, store_uuid=who.store_uuid, log=life.log
         )
-        self.stores[name] = store = self.watch.watched(name, store)
+        self.stores[name] = watched = self.watch.watched(name, store)
         self.identities[who.node_id] = name
         node = Node(
             life.env,
             identity=identity,
-            store=store,
+            store=watched,
             keys=self.keys(),
             link=life.link,
             settings=self._node_settings(name),
             log=life.log,
         )
+        self.maps[life.process.name] = lambda: node.membership.map
         listening = await life.listener.listen(Address(f"{name}:{_NODE_PORT}"), node.handle)
         await _run_until_stopped(life, node.run(listening.address), listening)
         await node.close()
@@ -221,6 +224,7 @@ class SimCluster:
             settings=self.shape.client,
             log=life.log,
         )
+        self.maps[life.process.name] = lambda: client.view.map if client.view.version else None
         async with client:
             yield client
 

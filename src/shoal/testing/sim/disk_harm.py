@@ -9,11 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from shoal.base.errors import ChecksumMismatch
 from shoal.base.units import KIB, SECOND
+from shoal.formats.segment import SEGMENT_HEADER_BYTES, decode_segment_header
+from shoal.formats.segment.scan import Scanner
 from shoal.store.layout import FILES, FORMAT_FILE, ROOT, SEGMENTS, UNFINISHED, segment_number, segment_path
 from shoal.testing.sim.disk import DiskOperation, FaultKind, SimDisk
 from shoal.testing.sim.faults import PlannedFault
-from shoal.testing.sim.platter import Inode
+from shoal.testing.sim.paged_bytes import PagedBytes
 from shoal.testing.sim.process import context_of
 from shoal.testing.sim.world import World
 
@@ -39,8 +42,6 @@ DISK_HARMS = (*CALL_HARMS, *MEDIUM_HARMS, FILL, ROT)
 _CALLS_AHEAD_MAX = 30
 _LAST_BYTES_MAX = 64 * KIB
 """How much a disk still takes that is filling up."""
-_OPEN_SEGMENTS = 2
-"""The newest segments: the one that is written, and its spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,10 @@ class DiskHarm:
         self._world.loop.call_later(self._draw_harm_ns() / SECOND, empty, context=context_of(None))
 
     def _rot(self, disk: SimDisk) -> None:
-        files = closed_files(disk)
+        files = proven_bytes(disk)
         if files:
-            path = self._rng.choice(files)
-            size = disk.platter.file(path).cached.size
-            disk.flip_bit(path, self._rng.randrange(size), self._rng.randrange(8))
+            path, start, end = self._rng.choice(files)
+            disk.flip_bit(path, self._rng.randrange(start, end), self._rng.randrange(8))
             self._world.count("rot")
 
 
@@ -118,15 +118,37 @@ def _is_of_chunks(operation: DiskOperation) -> bool:
     return operation.path.startswith(f"{ROOT}/") and not operation.path.startswith(FORMAT_FILE)
 
 
-def closed_files(disk: SimDisk) -> list[str]:
-    """Where acknowledged replicas lie that nothing is added to: whole chunk files, and all but the newest segments."""
+def proven_bytes(disk: SimDisk) -> list[tuple[str, int, int]]:
+    """Where replicas lie of which the medium itself proves that they were synced: path, start and end. One bit that
+    turns over there costs one replica at most, and is never mistaken for the end of a torn write.
+
+    Of whole chunk files that is all; of segments what lies below the frontier, headers aside.
+    """
     platter = disk.platter
     if platter.find(SEGMENTS) is None or platter.find(FILES) is None:
         return []
-    numbers = sorted(filter(None, map(segment_number, platter.directory(SEGMENTS).live)))
-    found = [segment_path(number) for number in numbers[:-_OPEN_SEGMENTS]]
+    found = []
+    for number in sorted(filter(None, map(segment_number, platter.directory(SEGMENTS).live))):
+        path = segment_path(number)
+        end = _frontier(platter.file(path).durable, number)
+        found.append((path, SEGMENT_HEADER_BYTES, end))
     for name in platter.directory(FILES).live:
         directory = f"{FILES}/{name}"
-        found += [f"{directory}/{each}" for each in platter.directory(directory).live if not each.endswith(UNFINISHED)]
-    nodes = ((path, platter.find(path)) for path in found)
-    return [path for path, node in nodes if isinstance(node, Inode) and node.cached.size]
+        for each in platter.directory(directory).live:
+            if not each.endswith(UNFINISHED):
+                path = f"{directory}/{each}"
+                found.append((path, 0, platter.file(path).durable.size))
+    return [(path, start, end) for path, start, end in found if start < end]
+
+
+def _frontier(content: PagedBytes, number: int) -> int:
+    """Of a segment, as a recovery would find it; 0 if it is none yet."""
+    try:
+        container = decode_segment_header(content.read(0, SEGMENT_HEADER_BYTES))
+    except ChecksumMismatch:
+        return 0
+    if container.number != number:
+        return 0
+    scanner = Scanner(container, end=content.size)
+    scanner.feed(content.read(SEGMENT_HEADER_BYTES, content.size - SEGMENT_HEADER_BYTES))
+    return scanner.finish().frontier

@@ -13,7 +13,6 @@ from shoal.core.catalog.lookup import find_version
 from shoal.engine.sqlite import SqliteEngine
 from shoal.model.messages.objects import Name
 from shoal.node.identity import IDENTITY_PATH, open_identity
-from shoal.ports.chunk_store import ChunkStore
 from shoal.store.disk import open_disk_store
 from shoal.testing.sim.chronicle import Chronicle
 from shoal.testing.sim.cluster import CLUSTER_ID, COORDINATOR, SimCluster
@@ -21,6 +20,7 @@ from shoal.testing.sim.disk import SimDisk, Survival
 from shoal.testing.sim.env import sim_env
 from shoal.testing.sim.reader import BUCKET
 from shoal.testing.sim.replica_check import Holders, ReplicaLost, check_replicas
+from shoal.testing.sim.replica_watch import WatchedStore
 from shoal.testing.sim.sim_log import Journal, SimLog
 from shoal.testing.sim.sqlite_vfs import open_sim_engine
 from shoal.testing.sim.world import World
@@ -49,7 +49,7 @@ class InstantAudit:
         """How many live chunks were found, all well. Raises: ReplicaLost, ReplicaChanged, VersionLost."""
         engine = await self._open_engine()
         hosts: dict[NodeId, str] = {}
-        stores: dict[str, ChunkStore] = {}
+        stores: dict[str, WatchedStore] = {}
         for name in self._cluster.node_names:
             await self._open_node(name, hosts, stores)
         holders = Holders(engine, hosts, stores, watch=self._cluster.watch, weak=self._weak)
@@ -69,7 +69,7 @@ class InstantAudit:
         except CorruptionError as exc:
             raise ReplicaLost(f"the catalog would be damaged: {exc.sentence}") from exc
 
-    async def _open_node(self, name: str, hosts: dict[NodeId, str], stores: dict[str, ChunkStore]) -> None:
+    async def _open_node(self, name: str, hosts: dict[NodeId, str], stores: dict[str, WatchedStore]) -> None:
         """A node that has not come so far as to have an identity holds nothing."""
         disk = self._disks[name]
         env = sim_env(disk, self._rng)
@@ -78,9 +78,10 @@ class InstantAudit:
             return
         who = (await open_identity(env, cluster_id=CLUSTER_ID)).current
         hosts[who.node_id] = name
-        stores[name] = await open_disk_store(
+        store = await open_disk_store(
             env, self._cluster.shape.store, node_id=who.node_id, store_uuid=who.store_uuid, log=self._log
         )
+        stores[name] = self._cluster.watch.watched(name, store)
 
     async def _check_version(self, engine: SqliteEngine, key: str, version: VersionId) -> None:
         try:

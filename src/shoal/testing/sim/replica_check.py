@@ -1,6 +1,6 @@
 """Of every chunk that a version rests on: are its replicas where the catalog says, whole, on enough nodes?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shoal.base.digests import sha256
@@ -13,11 +13,10 @@ from shoal.engine.sqlite import SqliteEngine
 from shoal.formats import keys
 from shoal.model.catalog import ChunkRow, Placement, PlacementState
 from shoal.model.cluster import COPIES_AUTO_MAX
-from shoal.ports.chunk_store import ChunkStore
 from shoal.ports.engine import Snapshot
 from shoal.testing.sim.cluster import ClusterShape
 from shoal.testing.sim.failure import SimulationFailed
-from shoal.testing.sim.replica_watch import ReplicaWatch
+from shoal.testing.sim.replica_watch import ReplicaWatch, WatchedStore
 
 _CHUNKS_MAX = 1_000_000
 
@@ -31,14 +30,16 @@ class Holders:
     """Catalog and volumes as they are at one moment. `hosts` and `stores` are those of nodes, by node and by host.
 
     Replicas on the host `weak` may be lost or damaged, because its disk was; what it reports as damaged is not
-    confirmed any more.
+    confirmed any more. `rot`: how many bits of it turned over, if nothing worse happened to it: so many replicas may
+    be damaged, and none may be missing of which the store does not say that something was there.
     """
 
     engine: SqliteEngine
     hosts: Mapping[NodeId, str]
-    stores: Mapping[str, ChunkStore]
+    stores: Mapping[str, WatchedStore]
     watch: ReplicaWatch
     weak: str | None
+    rot: int | None = None
 
 
 async def check_replicas(shape: ClusterShape, holders: Holders) -> int:
@@ -55,7 +56,42 @@ async def check_replicas(shape: ClusterShape, holders: Holders) -> int:
             await _check_replica(holders, ReplicaId(chunk, placement.shard, placement.placement), placement, row=row)
         if len({each.node for each in confirmed}) < quorum:
             raise ReplicaLost(f"chunk {chunk.hex()} has {len(confirmed)} confirmed replicas, and needs {quorum}")
+    if holders.rot is not None:
+        await _check_rotten(holders, live)
     return len(live)
+
+
+async def _check_rotten(holders: Holders, live: Sequence[tuple[ChunkId, ChunkRow]]) -> None:
+    lost = missing = 0
+    store = holders.stores[str(holders.weak)]
+    quarantined = frozenset(store.quarantined())
+    for chunk, row in live:
+        for placement in row.placements:
+            if holders.hosts[placement.node] != holders.weak or placement.state is PlacementState.INTENDED:
+                continue
+            replica = ReplicaId(chunk, placement.shard, placement.placement)
+            if placement.state is not PlacementState.CONFIRMED or replica in quarantined:
+                lost += 1
+            elif await store.stat(replica) is None:
+                missing += 1
+            else:
+                lost += not await _is_whole(store, replica, row)
+    if missing > store.damaged_ranges:
+        raise ReplicaLost(f"{missing} replicas are missing on {holders.weak}, and it knows of {store.damaged_ranges}")
+    if lost + missing > (holders.rot or 0):
+        raise ReplicaLost(
+            f"{lost + missing} replicas on {holders.weak} are damaged, after {holders.rot} bits turned over"
+        )
+
+
+async def _is_whole(store: WatchedStore, replica: ReplicaId, row: ChunkRow) -> bool:
+    try:
+        reader = await store.open(replica)
+    except ShoalError:  # damaged in header or table: what the caller asks
+        return False
+    content = await reader.read(0, reader.info.stored_bytes)
+    await reader.close()
+    return sha256(content) == row.sha256
 
 
 def _live_chunks(snapshot: Snapshot) -> list[tuple[ChunkId, ChunkRow]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from shoal.base.digests import Buffer
 from shoal.base.ids import ChunkId, ReplicaId
 from shoal.ports.chunk_store import ChunkStore, ReplicaReader, ReplicaWriter, StoredReplica, StoreUsage
+from shoal.store.disk import DiskStore
 from shoal.testing.sim.failure import SimulationFailed
 
 
@@ -31,7 +32,7 @@ class ReplicaWatch:
         self._owners: dict[ReplicaId, str] = {}
         self._contents: dict[ChunkId, _Content] = {}
 
-    def watched(self, host: str, store: ChunkStore) -> ChunkStore:
+    def watched(self, host: str, store: ChunkStore) -> "WatchedStore":
         """`store`, with me looking on."""
         return WatchedStore(self, host, store)
 
@@ -64,6 +65,11 @@ class WatchedStore:
         self._watch = watch
         self._host = host
         self._inner = inner
+
+    @property
+    def damaged_ranges(self) -> int:
+        """How many ranges the store knows that held records once: whose, it cannot tell."""
+        return len(self._inner.damaged_ranges()) if isinstance(self._inner, DiskStore) else 0
 
     @property
     def is_volatile(self) -> bool:

@@ -15,6 +15,7 @@ from shoal.testing.sim.cluster import Hands, SimCluster
 from shoal.testing.sim.disk_harm import MEDIUM_HARMS, ROT
 from shoal.testing.sim.failure import SimulationFailed
 from shoal.testing.sim.instant_audit import InstantAudit
+from shoal.testing.sim.map_watch import MapWatch
 from shoal.testing.sim.nemesis import Nemesis
 from shoal.testing.sim.network_faults import NetworkFaults
 from shoal.testing.sim.prober import Prober
@@ -91,6 +92,7 @@ class SeedRun:
         self.chronicle = Chronicle(self.world.loop.now_ns)
         self.cluster = SimCluster(self.world, self.options.shape, hands)
         self.workload = Workload(self.options.workload, self.cluster, self.chronicle)
+        self._maps = MapWatch()
         self._chunks = 0
         self._chunks_at_instants = 0
         self._crashes_before_puts: int | None = None
@@ -152,9 +154,17 @@ class SeedRun:
         """Let the storm go on until then, or for long enough."""
         end_ns = self.world.loop.now_ns() + STORM_MAX_NS
         while not is_reached() and self.world.loop.now_ns() < end_ns:
-            await asyncio.sleep(_LOOK_S)
+            await self._look()
             if self._crashes_before_puts is None and self.chronicle.acknowledged_count:
                 self._crashes_before_puts = self._crashes()
+
+    async def _look(self) -> None:
+        """Let a while pass, and compare all maps."""
+        await asyncio.sleep(_LOOK_S)
+        for life, held in self.cluster.maps.items():
+            now = held()
+            if now is not None:
+                self._maps.look(life, now)
 
     def _crashes(self) -> int:
         return self.world.counts["power loss"] + self.world.counts["process crash"]
@@ -182,7 +192,16 @@ class SeedRun:
         cluster = self.cluster
         if cluster.engine is None:
             raise ReplicaLost("the catalog is not open")
-        return Holders(cluster.engine, cluster.identities, cluster.stores, watch=cluster.watch, weak=self._weak())
+        weak = self._weak()
+        is_rot_only = weak is not None and not {*self.options.nemesis.harms} & {*MEDIUM_HARMS}
+        return Holders(
+            cluster.engine,
+            cluster.identities,
+            cluster.stores,
+            watch=cluster.watch,
+            weak=weak,
+            rot=self.world.counts["rot"] if is_rot_only else None,
+        )
 
     def _weak(self) -> str | None:
         """The node that may have lost replicas."""
@@ -195,7 +214,7 @@ class SeedRun:
         while not is_reached():
             if self.world.loop.now_ns() > end_ns:
                 raise Stuck(f"not over after {CALM_MAX_NS // MINUTE} minutes without faults: {what}")
-            await asyncio.sleep(_LOOK_S)
+            await self._look()
 
     def _report(self, failure: SimulationFailed | None) -> SeedReport:
         return SeedReport(

@@ -96,7 +96,11 @@ def draw_options(rng: Random, profile: Profile = SWARM) -> SwarmOptions:
 def _draw_nemesis(rng: Random, profile: Profile, *, nodes: list[str]) -> NemesisSettings:
     """A weak disk in half of the seeds: two copies are acknowledged at least, so one may be lost."""
     weak = rng.choice(nodes) if rng.random() < 0.5 else None
-    harms = [harm for harm in profile.harms if rng.random() < 0.5 and (weak or harm not in (*MEDIUM_HARMS, ROT))]
+    harms = [harm for harm in profile.harms if rng.random() < 0.5]
+    if weak is None or rng.random() < 0.5:  # rot alone loses one replica at a time, and never silently
+        harms = [harm for harm in harms if harm not in MEDIUM_HARMS]
+    if weak is None:
+        harms = [harm for harm in harms if harm != ROT]
     return NemesisSettings(
         harms=tuple(harms) or ("crash",),
         sick=Sick((COORDINATOR, *nodes), weak),

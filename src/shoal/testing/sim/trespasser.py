@@ -4,19 +4,23 @@ from collections.abc import Awaitable
 from random import Random
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from shoal.base.digests import crc64, sha256
-from shoal.base.errors import AccessDenied, ShoalError, StaleEpoch, TransientError
-from shoal.base.ids import Instant, ReplicaId, SessionId, mint_chunk_id, session_of
+from shoal.base.errors import AccessDenied, QuorumNotReached, ShoalError, StaleEpoch, TransientError
+from shoal.base.ids import ChunkId, Instant, ReplicaId, SessionId, mint_chunk_id, session_of
 from shoal.base.units import SECOND
 from shoal.client.cluster_view import ClusterView
 from shoal.core import routes
 from shoal.core.chunking import manifest_root
+from shoal.formats import wire
 from shoal.formats.errors import error_of, read_error
 from shoal.formats.grant import Grant, GrantKind, grant_text, seal_grant
-from shoal.formats.seal import SEAL_BYTES
+from shoal.formats.seal import Seal, pack_seal
 from shoal.model.catalog import ChunkRef
+from shoal.model.cluster import NodeRecord
 from shoal.model.messages.objects import ChunkUpload, Commit, CommitBatch
-from shoal.model.messages.replicas import Receipt
+from shoal.model.messages.replicas import PutReply, Receipt
 from shoal.model.messages.sessions import CloseSession, OpenSession
 from shoal.ports.catalog import Catalog
 from shoal.ports.link import Request
@@ -47,7 +51,15 @@ class Trespasser:
 
     async def step(self, rng: Random) -> str:
         """Try one of them. Raises: Trespassed; TransientError if there was no answer."""
-        attempts = (self._forge_receipts, self._use_dead_session, self._use_false_key, self._forge_grant)
+        attempts = (
+            self._forge_receipts,
+            self._use_dead_session,
+            self._use_false_key,
+            self._forge_grant,
+            self._use_grant_for_other_chunk,
+            self._count_node_twice,
+            self._use_receipt_elsewhere,
+        )
         return await rng.choice(attempts)(rng)
 
     async def _forge_receipts(self, rng: Random) -> str:
@@ -68,47 +80,71 @@ class Trespasser:
 
     async def _forge_grant(self, rng: Random) -> str:
         """Bring bytes to a node, with a grant that nobody gave."""
-        node = rng.choice(self._view.map.nodes)
         replica = ReplicaId(mint_chunk_id(SessionId(rng.getrandbits(63) | 1), 1), 0, 1)
-        request = Request(
-            "PUT",
-            routes.REPLICAS + replica.address,
-            {
-                routes.GRANT_HEADER: _forged_grant(replica, rng),
-                routes.TARGETS_HEADER: ";",
-                routes.QUORUM_HEADER: "1",
-            },
-            _CONTENT + bytes(SEAL_BYTES),
-        )
+        put = self._put(rng.choice(self._view.map.nodes), replica, grant=_forged_grant(replica, rng))
+        return await _refused("a forged grant", AccessDenied, put)
 
-        async def put() -> None:
-            deadline = Instant(self._life.env.clock.now() + 2 * SECOND)
-            reply = await self._life.link.call(node.address, request, deadline=deadline, reply_bytes_max=65_536)
-            if reply.status != 201:
-                raise read_error(reply.status, bytes(reply.body) if isinstance(reply.body, bytes) else b"")
+    async def _use_grant_for_other_chunk(self, rng: Random) -> str:
+        """A grant that is good, for a chunk of a session that is not ours."""
+        opened = await self._catalog.open_session(OpenSession())
+        other = ReplicaId(mint_chunk_id(SessionId(rng.getrandbits(63) | 1), 1), 0, 1)
+        put = self._put(rng.choice(self._view.map.nodes), other, grant=grant_text(opened.put_grant))
+        return await _refused("a grant for another chunk", AccessDenied, put)
 
-        return await _refused("a forged grant", AccessDenied, put())
+    async def _count_node_twice(self, rng: Random) -> str:
+        """Let one node store a chunk in two places, and claim two copies."""
+        opened = await self._catalog.open_session(OpenSession())
+        node = rng.choice(self._view.map.nodes)
+        chunk, grant = mint_chunk_id(opened.session, 1), grant_text(opened.put_grant)
+        receipts = [await self._put(node, ReplicaId(chunk, 0, number), grant=grant) for number in (1, 2)]
+        commit = _commit(rng, chunks=(_upload(chunk, *receipts),))
+        return await _refused("one node counted twice", QuorumNotReached, self._send(opened.session, commit))
+
+    async def _use_receipt_elsewhere(self, rng: Random) -> str:
+        """Show the receipt for one placement, or one node's, as another's."""
+        opened = await self._catalog.open_session(OpenSession())
+        node, *others = rng.sample(self._view.map.nodes, len(self._view.map.nodes))
+        chunk = mint_chunk_id(opened.session, 1)
+        true = await self._put(node, ReplicaId(chunk, 0, 1), grant=grant_text(opened.put_grant))
+        false = [replace(true, node=other.node_id, placement=number) for number, other in enumerate(others, start=2)]
+        commit = _commit(rng, chunks=(_upload(chunk, true, *false),))
+        return await _refused("a foreign placement", AccessDenied, self._send(opened.session, commit))
+
+    async def _put(self, node: NodeRecord, replica: ReplicaId, *, grant: str) -> Receipt:
+        """Store the content at one node, and nowhere else."""
+        headers = {routes.GRANT_HEADER: grant, routes.TARGETS_HEADER: ";", routes.QUORUM_HEADER: "1"}
+        body = _CONTENT + pack_seal(Seal(sha256(_CONTENT), crc64(_CONTENT)))
+        request = Request("PUT", routes.REPLICAS + replica.address, headers, body)
+        deadline = Instant(self._life.env.clock.now() + 2 * SECOND)
+        reply = await self._life.link.call(node.address, request, deadline=deadline, reply_bytes_max=65_536)
+        body = reply.body if isinstance(reply.body, bytes) else b""
+        if reply.status != 201:
+            raise read_error(reply.status, body)
+        return wire.decode(body, PutReply).receipts[0]
 
     def _commit_of_nothing(self, session: SessionId, rng: Random) -> Commit:
         receipts = tuple(
             Receipt(node.node_id, 0, placement, False, rng.randbytes(16))
             for placement, node in enumerate(self._view.map.nodes, start=1)
         )
-        upload = ChunkUpload(
-            chunk=mint_chunk_id(session, 1),
-            size=len(_CONTENT),
-            sha256=sha256(_CONTENT),
-            crc64=crc64(_CONTENT),
-            copies=0,
-            receipts=receipts,
-        )
-        return _commit(rng, chunks=(upload,))
+        return _commit(rng, chunks=(_upload(mint_chunk_id(session, 1), *receipts),))
 
     async def _send(self, session: SessionId, commit: Commit) -> None:
         reply = await self._catalog.commit(CommitBatch(session, (commit,)))
         error = reply.outcomes[0].error
         if error is not None:
             raise error_of(error)
+
+
+def _upload(chunk: ChunkId, *receipts: Receipt) -> ChunkUpload:
+    return ChunkUpload(
+        chunk=chunk,
+        size=len(_CONTENT),
+        sha256=sha256(_CONTENT),
+        crc64=crc64(_CONTENT),
+        copies=0,
+        receipts=receipts,
+    )
 
 
 def _commit(rng: Random, *, chunks: tuple[ChunkUpload, ...]) -> Commit:

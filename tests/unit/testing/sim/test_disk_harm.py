@@ -5,11 +5,18 @@ from random import Random
 
 import pytest
 
+from shoal.base.digests import sha256
 from shoal.base.errors import DiskFailed, StorageFull
+from shoal.base.ids import NodeId, ReplicaId, SessionId, mint_chunk_id
 from shoal.base.units import SECOND
+from shoal.formats.segment import SEGMENT_HEADER_BYTES
+from shoal.store.disk import open_disk_store
 from shoal.store.layout import FILES, ROOT, SEGMENTS, segment_path
-from shoal.testing.sim.disk import SimDisk, Survival
-from shoal.testing.sim.disk_harm import CALL_HARMS, DISK_HARMS, FILL, MEDIUM_HARMS, ROT, DiskHarm, Sick, closed_files
+from shoal.store.settings import StoreSettings
+from shoal.testing.sim.disk import SimDisk
+from shoal.testing.sim.disk_harm import CALL_HARMS, DISK_HARMS, FILL, MEDIUM_HARMS, ROT, DiskHarm, Sick, proven_bytes
+from shoal.testing.sim.env import sim_env
+from shoal.testing.sim.sim_log import Journal, SimLog
 from shoal.testing.sim.world import World
 
 SERVERS = ("coordinator", "node-1")
@@ -86,10 +93,28 @@ def test_a_medium_that_lies_is_the_weak_ones_only(harm: str) -> None:
     assert not world.host("coordinator").disk.faults.fired
 
 
-def test_rot_meets_files_that_nothing_is_added_to() -> None:
+def test_rot_meets_what_the_medium_proves_to_have_been_synced() -> None:
     disk = SimDisk(Random(1))
-    assert closed_files(disk) == []
+    assert proven_bytes(disk) == []
     fill(disk)
-    assert closed_files(disk) == [segment_path(1), f"{FILES}/00/a.4096"]
-    disk.power_cycle(Survival.ALL_LOST)
-    assert closed_files(disk) == [segment_path(1), f"{FILES}/00/a.4096"]
+    assert proven_bytes(disk) == [(f"{FILES}/00/a.4096", 0, 4096)]
+
+
+async def test_of_segments_rot_meets_what_lies_below_the_frontier() -> None:
+    disk = SimDisk(Random(1))
+    store = await open_disk_store(
+        sim_env(disk, Random(1)),
+        StoreSettings(),
+        node_id=NodeId("a" * 32),
+        store_uuid=bytes(16),
+        log=SimLog(Journal(lambda: 0), {}),
+    )
+    ends = []
+    for number in (1, 2):
+        writer = await store.create(ReplicaId(mint_chunk_id(SessionId(1), number), 0, 1), stored_bytes=100)
+        await writer.write(bytes(100))
+        await writer.finish(sha256(bytes(100)))
+        ends += [end for _, _, end in proven_bytes(disk)]
+    (end,) = ends  # the second record says that the first was synced, and nothing says so of the second
+    assert SEGMENT_HEADER_BYTES + 100 < end < SEGMENT_HEADER_BYTES + 400
+    await store.close()

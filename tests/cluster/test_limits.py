@@ -1,17 +1,22 @@
 """Limits of real processes: rates that add up over nodes, connections that say nothing, peers that are too slow."""
 
 import asyncio
+import shlex
+import socket
+import subprocess
 import time
 from pathlib import Path
 from random import Random
 
+from shoal.base.ids import Address
 from shoal.base.units import KIB, MIB
 from shoal.core.names import DEFAULT_BUCKET
+from shoal.net.address import parse_address
 from shoal.ports.link import IncomingRequest, Reply
 from shoal.wiring.transfers import BytesSink, BytesSource
 from support.links import RawPeer, echo, hall, raw_peer
 from support.objects import client_of
-from support.processes import shoal_up
+from support.processes import SHOAL, shoal_up
 
 CONTENT = Random(5).randbytes(40 * MIB)
 CROWD = 300
@@ -63,6 +68,25 @@ def test_two_thousand_idle_connections_leave_a_cluster_at_work(tmp_path: Path) -
     with shoal_up(tmp_path / "data", "--nodes", "1") as cluster:
         asyncio.run(main(cluster.data, [cluster.endpoint, *cluster.nodes.values()]))
         cluster.assert_unharmed()
+
+
+def test_a_process_that_has_no_descriptors_left_accepts_again_once_it_has(tmp_path: Path) -> None:
+    words = [*SHOAL, "coordinator", "--data", str(tmp_path), "--listen", "127.0.0.1:0"]
+    script = f"ulimit -n 64; exec {shlex.join(words)}"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            assert server.stdout is not None
+            place = parse_address(Address(server.stdout.readline().split()[3].rstrip(",")))
+            crowd = [socket.create_connection(place) for _ in range(100)]
+            time.sleep(0.5)  # the kernel has taken them all; the process has met the end of its descriptors
+            assert server.poll() is None
+            for each in crowd:
+                each.close()
+            with socket.create_connection(place, timeout=30) as late:
+                late.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+                assert late.recv(100).startswith(b"HTTP/1.1 404 ")
+        finally:
+            server.terminate()
 
 
 async def test_crowds_of_slow_peers_are_reaped_while_others_are_served() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from shoal.app.descriptors import raise_descriptor_limit
 from shoal.base.ids import Address
 
 LIFELINE = "SHOAL_SUPERVISOR_FD"
@@ -41,8 +42,10 @@ def say_ready(address: Address, sentence: str, *, jsonl: str = "") -> None:
 
 
 async def run_until_stopped(work: Callable[[], Awaitable[None]]) -> bool:
-    """Do `work` until it ends, SIGTERM or SIGINT comes, or the supervisor is gone. Its clean-up is awaited; with the
-    supervisor gone only for a moment. False if it was stopped. Raises: what `work` raised."""
+    """Do `work` until it ends, SIGTERM or SIGINT comes, or the supervisor is gone, with as many open files as there may
+    be. Its clean-up is awaited; with the supervisor gone only for a moment. False if it was stopped. Raises: what
+    `work` raised."""
+    raise_descriptor_limit()
     loop = asyncio.get_running_loop()
     me = asyncio.current_task()
     is_stopped = False

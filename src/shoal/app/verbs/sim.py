@@ -60,7 +60,7 @@ def command(
     from shoal.app.output import print_line
     from shoal.base.errors import InvalidArgument
     from shoal.testing.sim.reduction import Reduction, check_names
-    from shoal.testing.sim.reliability_ledger import append_entry, entry_of
+    from shoal.testing.sim.reliability_ledger import entry_of, with_entry
     from shoal.testing.sim.swarm import PROFILES
 
     if profile_name not in PROFILES:
@@ -82,7 +82,8 @@ def command(
     if json_file is not None:
         json_file.write_text(json.dumps(entry, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if ledger is not None:
-        append_entry(ledger, entry)
+        former = ledger.read_text(encoding="utf-8") if ledger.exists() else ""
+        ledger.write_text(with_entry(former, entry), encoding="utf-8")
     print_line(tally.verdict())
     if not tally.is_well:
         raise click.exceptions.Exit(1)

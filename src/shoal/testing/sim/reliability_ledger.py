@@ -1,8 +1,7 @@
-"""The ledger of all campaigns: a JSON file that only grows."""
+"""The ledger of all campaigns: a list in JSON that only grows."""
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from shoal.base.errors import FormatUnknown
@@ -27,17 +26,15 @@ def entry_of(tally: Tally, *, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def append_entry(path: Path, entry: Mapping[str, Any]) -> int:
-    """Add an entry to the file, which is made if there is none; how many it has now. Raises: FormatUnknown, OSError."""
-    entries: list[Any] = []
-    if path.exists():
+def with_entry(text: str, entry: Mapping[str, Any]) -> str:
+    """The text of a ledger with an entry added to what it has; of an empty text a new one. Raises: FormatUnknown."""
+    entries: object = []
+    if text:
         try:
-            entries = json.loads(path.read_text(encoding="utf-8"))
+            entries = json.loads(text)
         except ValueError as exc:
-            raise FormatUnknown(f"{path} is not a ledger: {exc}") from exc
+            raise FormatUnknown(f"this is not a ledger: {exc}") from exc
     if not isinstance(entries, list):
-        raise FormatUnknown(f"{path} is not a ledger: it holds no list")
-    entries.append(entry)
-    lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in entries)
-    path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    return len(entries)
+        raise FormatUnknown("this is not a ledger: it holds no list")
+    lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in [*entries, entry])
+    return f"[\n{lines}\n]\n"

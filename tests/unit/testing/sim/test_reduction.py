@@ -7,7 +7,7 @@ from shoal.testing.sim.reduction import NAMES, Reduction, Shrinking, check_names
 from shoal.testing.sim.swarm import SwarmOptions, seed_options
 from shoal.testing.sim.worker import MIX
 
-OPTIONS = [seed_options(seed) for seed in range(20)]
+OPTIONS = [seed_options(seed) for seed in range(60)]
 
 
 def test_nothing_left_out_changes_nothing() -> None:

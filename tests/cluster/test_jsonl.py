@@ -267,7 +267,7 @@ def test_f8_a_flipped_bit_is_never_given_as_data(cluster: DoorCluster) -> None:
 def test_f8_a_dead_node_fails_neither_stores_nor_fetches(killed: DoorCluster) -> None:
     with killed.without("node-2"):
         for number in range(4):
-            reply = store(killed.door(), f"f8/dead-{number}", KEPT)
+            reply = store(killed.door(), f"f8/dead-{number}", KEPT, replicas=1 + number % 3)
             assert reply["status"] == "ok", reply
             assert fetch(killed.door(), f"f8/dead-{number}") == KEPT
         assert fetch(killed.door(), "kept") == KEPT

@@ -3,11 +3,14 @@
 import re
 from contextlib import aclosing
 
-from shoal.client.client import Client
 from shoal.client.get import ObjectGet
+from shoal.gateway.jsonl.call import Call
 from shoal.gateway.jsonl.reply import Block, FileMetadata
 from shoal.model.cluster import ClusterMap
 from shoal.model.messages.objects import ChunkLocation
+
+_ENTRY_BYTES = 256
+"""What a block may take in memory while it is told, roughly."""
 
 _BLOCK_ID = re.compile(r"(.+)-(0|[1-9][0-9]{0,8})", re.DOTALL)
 
@@ -23,12 +26,13 @@ def parse_block_id(text: str) -> tuple[str, int] | None:
     return None if match is None else (match[1], int(match[2]))
 
 
-async def file_metadata(client: Client, name: str, found: ObjectGet) -> FileMetadata:
+async def file_metadata(call: Call, name: str, found: ObjectGet) -> FileMetadata:
     """What the door tells of a file. Cost: of a large file one call for each 1,024 blocks.
 
-    Raises: ManifestDamaged, NotFound if the version was removed meanwhile, and as `Client.open`.
+    Raises: Throttled, ManifestDamaged, NotFound if the version was removed meanwhile, and as `Client.open`.
     """
-    said = said_by(client.view.map)
+    await call.turn.grow(found.version.chunk_count * _ENTRY_BYTES)
+    said = said_by(call.client.view.map)
     blocks: list[Block] = []
     async with aclosing(found.slices(0, found.version.size)) as slices:
         async for each in slices:

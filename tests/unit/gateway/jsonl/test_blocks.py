@@ -1,13 +1,22 @@
 """Blocks have the names and servers that their readers expect."""
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 
+from shoal.base.errors import Throttled
 from shoal.base.ids import ChunkId
+from shoal.base.units import MILLISECOND
 from shoal.client.put import PutOptions
 from shoal.gateway.jsonl.blocks import block_id, file_metadata, first_holder, parse_block_id, said_by
+from shoal.gateway.jsonl.buckets import DoorBuckets
+from shoal.gateway.jsonl.call import Call, Placing
 from shoal.gateway.jsonl.content_source import ContentSource
 from shoal.gateway.jsonl.reply import Block
+from shoal.gateway.jsonl.request import Request
+from shoal.gateway.jsonl.settings import DoorLimits
+from shoal.gateway.jsonl.turns import Turns
 from shoal.model.catalog import ChunkRef
 from shoal.model.cluster import ClusterMap, NodeState
 from shoal.model.messages.objects import ChunkLocation, ReplicaLocation
@@ -44,10 +53,22 @@ def test_a_server_is_called_as_its_operator_wrote_it_or_else_by_name() -> None:
     assert said_by(members) == {nodes[0].node_id: ":9001", nodes[1].node_id: "node-2"}
 
 
-async def test_metadata_lists_the_blocks_in_order() -> None:
-    client = FakeClient()
+async def test_metadata_lists_the_blocks_in_order_and_waits_for_a_turn_if_they_are_many() -> None:
+    client, limits = FakeClient(), DoorLimits(small_bytes=100, medium_turns=1, turn_wait_ns=MILLISECOND)
     client.cluster_status = make_status(NodeState.UP)
     await client.put("default", "f", ContentSource(memoryview(b"hello")), options=PutOptions())
-    async with client.as_client().open("default", "f") as found:
-        told = await file_metadata(client.as_client(), "f", found)
+    turns = Turns(limits)
+    async with client.as_client().open("default", "f") as found, turns.turn() as turn:
+        call = Call(
+            request=Request(),
+            client=client.as_client(),
+            own=client.as_client(),
+            buckets=DoorBuckets(),
+            limits=limits,
+            placing=Placing(),
+            turn=turn,
+        )
+        told = await file_metadata(call, "f", found)
+        with pytest.raises(Throttled):
+            await file_metadata(dataclasses.replace(call, turn=turns.turn()), "f", found)
     assert (told.name, told.total_size, list(told.blocks)) == ("f", 5, [Block("f-0", "node-1", 5)])

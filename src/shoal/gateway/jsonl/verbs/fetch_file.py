@@ -14,4 +14,4 @@ async def fetch_file(call: Call) -> Answer:
         size = found.version.size
         await call.turn.grow(min(size, bytes_max + 1))
         content = await content_of(found, 0, size, bytes_max=bytes_max)
-        return Answer(metadata=await file_metadata(call.client, name, found), content=content)
+        return Answer(metadata=await file_metadata(call, name, found), content=content)

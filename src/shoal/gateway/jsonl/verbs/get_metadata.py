@@ -6,13 +6,9 @@ from shoal.gateway.jsonl.call import Call
 from shoal.gateway.jsonl.found import found_file
 from shoal.gateway.jsonl.reply import Answer
 
-_ENTRY_BYTES = 256
-"""What a block may take in memory while it is told, roughly."""
-
 
 async def get_metadata(call: Call) -> Answer:
     """Raises: NotFound, and as `file_metadata`."""
     name = call.file_name()
     async with found_file(call.client, JSONL_BUCKET, name) as found:
-        await call.turn.grow(found.version.chunk_count * _ENTRY_BYTES)
-        return Answer(metadata=await file_metadata(call.client, name, found))
+        return Answer(metadata=await file_metadata(call, name, found))

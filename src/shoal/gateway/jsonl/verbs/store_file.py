@@ -24,7 +24,7 @@ async def store_file(call: Call) -> Answer:
 
     version = await call.buckets.storing(call.own, JSONL_BUCKET, put)
     async with call.client.open(JSONL_BUCKET, name, version.version_id) as found:
-        return Answer(metadata=await file_metadata(call.client, name, found))
+        return Answer(metadata=await file_metadata(call, name, found))
 
 
 async def _content(call: Call) -> memoryview:

@@ -68,6 +68,7 @@ class Coordinator:
             self._handlers(),
             authenticator=Authenticator(desk.keys, ring, clock=desk.env.clock, nonces=nonces),
             on_fault=self._note_fault,
+            large_calls_max=desk.settings.large_calls_max,
             log=desk.log,
         )
 

@@ -68,6 +68,9 @@ class CoordinatorSettings:
     """Pause between looks for sessions to end and rows to tidy."""
     nonces_max: int = 100_000
     """Signed calls that are remembered against replays, for ten minutes at most each."""
+    large_calls_max: int = 8
+    """Calls with a body of more than 64 KiB (a page of a large manifest, a batch of commits) that are taken in at a
+    time, of at most 4 MiB each; others wait for their turn."""
     census_rest_ns: int = 5 * SECOND
     """Least pause between counts of the whole catalog."""
 

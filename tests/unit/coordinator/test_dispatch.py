@@ -1,5 +1,6 @@
 """Every route is answered, signed for its question; strangers get an unsigned refusal."""
 
+import asyncio
 import random
 
 import pytest
@@ -16,7 +17,7 @@ from shoal.base.errors import (
     TransientError,
 )
 from shoal.coordinator.authentication import Authenticator, ClientCaller
-from shoal.coordinator.dispatch import Dispatch, RouteHandler
+from shoal.coordinator.dispatch import LARGE_BYTES, Dispatch, RouteHandler
 from shoal.coordinator.nonces import NonceMemory
 from shoal.core import control_call, routes
 from shoal.core.routes import COORDINATOR_ROUTES
@@ -25,11 +26,13 @@ from shoal.core.trust.signing import Credential
 from shoal.formats.errors import read_error
 from shoal.model.cluster import MapDelta
 from shoal.model.messages.sessions import GetMap
-from shoal.ports.link import Reply
+from shoal.ports.link import IncomingRequest, Reply
 from shoal.testing.sim.env import ManualClock, SeededSecrets
+from shoal.testing.sim.loop import SimLoop
 from support.catalog_bench import KEYS
 from support.coordinator_bench import READER, STRANGER, WRITER, StaticKeyRing, incoming
 from support.engines import QuietLog
+from support.frames import Frames
 
 
 class Bench:
@@ -44,7 +47,9 @@ class Bench:
         handlers: dict[str, RouteHandler] = {route.target: self._refuse for route in COORDINATOR_ROUTES}
         handlers[routes.MAP.target] = self._map
         door = Authenticator(KEYS, StaticKeyRing(), clock=self.clock, nonces=NonceMemory(10))
-        self.dispatch = Dispatch(handlers, authenticator=door, on_fault=self.faults.append, log=self.log)
+        self.dispatch = Dispatch(
+            handlers, authenticator=door, on_fault=self.faults.append, large_calls_max=2, log=self.log
+        )
 
     async def _map(self, message: GetMap, caller: ClientCaller) -> MapDelta:
         self.asked.append(message)
@@ -161,4 +166,48 @@ def test_a_table_that_is_not_covered_exactly_does_not_start() -> None:
     without = {target: handler for target, handler in handlers.items() if target != routes.MAP.target}
     for wrong in (without, {**handlers, "/v1/more": bench._refuse}):
         with pytest.raises(InvariantBroken):
-            Dispatch(wrong, authenticator=door, on_fault=bench.faults.append, log=bench.log)
+            Dispatch(wrong, authenticator=door, on_fault=bench.faults.append, large_calls_max=2, log=bench.log)
+
+
+class SlowBody(Frames):
+    """A body that comes when it is let."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__([bytes(size)])
+        self.may_come = asyncio.Event()
+        self.is_asked = False
+
+    async def read_all(self, limit: int) -> bytes:
+        self.is_asked = True
+        await self.may_come.wait()
+        return await super().read_all(limit)
+
+
+def large_call(size: int = LARGE_BYTES + 1) -> tuple[SlowBody, IncomingRequest]:
+    call = Bench().prepare(GetMap(1))
+    body = SlowBody(size)
+    return body, IncomingRequest("POST", routes.MAP.target, dict(call.request.headers), body, "peer")
+
+
+def test_large_calls_take_turns_small_ones_pass_and_slow_ones_are_sent_away() -> None:
+    async def main() -> None:
+        bench = Bench()
+        calls = [large_call() for _ in range(3)]
+        running = [asyncio.create_task(bench.dispatch.handle(request)) for _, request in calls]
+        await asyncio.sleep(1)
+        assert sorted(body.is_asked for body, _ in calls) == [False, True, True]
+        assert (await bench.send(bench.prepare(GetMap(1)))).status == 200
+        for body, _ in calls:
+            if body.is_asked:
+                body.may_come.set()
+                break
+        await asyncio.sleep(1)
+        assert all(body.is_asked for body, _ in calls), "the third one has its turn"
+        replies = await asyncio.gather(*running)
+        assert sorted(reply.status for reply in replies) == [403, 429, 429], "one came, and was not what was signed"
+
+    loop = SimLoop(random.Random(1))
+    try:
+        loop.run(main(), limit_ns=3600 * 10**9)
+    finally:
+        loop.close()

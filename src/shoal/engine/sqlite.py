@@ -76,6 +76,7 @@ class SqliteEngine:
         self._witness = witness
         self._run_blocking = run_blocking
         self._log = log
+        self._crashpoint = env.crashpoint
         self._buggify = env.buggify
         self._clock = HybridClock(env.clock, state.last_stamp)
         self._catalog = state.catalog
@@ -207,6 +208,7 @@ class SqliteEngine:
 
         def finish() -> None:
             self._database.commit()
+            self._crashpoint("engine.log_synced")
             try:
                 self._witness.advance(state.commit_number)
             except StorageFull as exc:  # the commit is there, so it cannot be refused any more
@@ -218,9 +220,11 @@ class SqliteEngine:
 
         if self._database.place.shared_memory:
             stage()
+            self._crashpoint("engine.commit_staged")
             await self._blocking(finish)
         else:  # the only connection: nobody may read between the two
             await self._blocking(both)
+        self._crashpoint("engine.commit_witnessed")
         self._durable_number = state.commit_number
 
     async def _checkpoint(self, *, truncate: bool) -> None:
@@ -229,6 +233,8 @@ class SqliteEngine:
             await self._blocking(lambda: self._database.checkpoint(truncate=truncate))
         except StorageFull as exc:
             self._log.warning("checkpoint_put_off", why=exc.sentence)
+            return
+        self._crashpoint("engine.log_folded")
 
     async def _blocking(self, call: Callable[[], None]) -> None:
         self._is_blocked = True
@@ -288,6 +294,7 @@ async def open_sqlite_engine(
         # A commit that was found in the log may be in the page cache only; nobody may see it before it is durable.
         await run_blocking(lambda: database.checkpoint(truncate=True))
         await env.disk.sync_dir(directory)
+        env.crashpoint("engine.database_opened")
         opened = await open_witness(env.disk, witness_path, state)
     except ShoalError:
         database.close()

@@ -61,7 +61,7 @@ CATALOG = _group(
 
 LINK = _group(
     setting("--connections-max", "connections_max", type=click.IntRange(1, 1 << 20), default=4096, show_default=True,
-            help="Connections that one process serves; more are refused."),
+            help="Connections that one process serves; one more takes the place of an idle one, or is refused."),
     setting("--head-deadline", "head_deadline_ns", type=DURATION, default="10s", show_default=True,
             help="How long a request may take to say what it wants."),
     setting("--body-grace", "body_grace_ns", type=DURATION, default="20s", show_default=True,

@@ -25,7 +25,7 @@ class RowKind(Generic[T]):
         """The record in a row's value. Raises: ManifestDamaged if it is anything else."""
         try:
             return self._decoder.decode(value)
-        except msgspec.DecodeError as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise ManifestDamaged(f"a catalog row is no {self._kind.__name__}: {exc}", row=value[:64].hex()) from exc
 
     def find(self, rows: Snapshot, key: bytes) -> T | None:

@@ -40,5 +40,7 @@ def decode_volume_format(data: Buffer) -> VolumeFormat:
     magic, version = _PREFIX.unpack_from(data)
     if (magic, version) != (_MAGIC, VERSION):
         raise FormatUnknown("the volume was written by another release of Shoal", version=version, reads=VERSION)
+    if len(data) != FORMAT_FILE_BYTES:
+        raise ChecksumMismatch("the format file of a volume has the wrong length", size=len(data))
     _, _, fan_out, store_uuid, node_id = _BODY.unpack_from(data)
     return VolumeFormat(store_uuid=store_uuid, node_id=node_id, fan_out=fan_out)

@@ -127,3 +127,9 @@ def test_a_row_of_a_node_from_before_doors_is_read() -> None:
         "9dd9203031323334353637383961626364656630313233343536373839616263646566a16ea3683a31a17aa16da164050601c3c2c3c2"
     )
     assert rows.NODE.load(bytes.fromhex(before)).jsonl == ""
+
+
+@pytest.mark.parametrize("value", [b"", b"\xc1", b"\x90", b"\x93\xa1\xff\x01\xc3", b"\x91" * 5000])
+def test_what_is_no_record_is_damage_also_where_its_text_is_not_utf_8(value: bytes) -> None:
+    with pytest.raises(ManifestDamaged):
+        rows.BUCKET.load(value)

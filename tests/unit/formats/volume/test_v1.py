@@ -38,3 +38,9 @@ def test_any_flipped_bit_or_cut_is_refused() -> None:
 def test_another_version_or_format_is_unknown(body: bytes) -> None:
     with pytest.raises(FormatUnknown):
         decode_volume_format(body + crc64(body).to_bytes(8, "big"))
+
+
+@pytest.mark.parametrize("body", [encode_volume_format(VOLUME)[:-9], encode_volume_format(VOLUME)[:-8] + b"\0"])
+def test_a_right_checksum_over_the_wrong_length_is_damage(body: bytes) -> None:
+    with pytest.raises(ChecksumMismatch):
+        decode_volume_format(body + crc64(body).to_bytes(8, "big"))

@@ -69,7 +69,7 @@ QUICK = (
     suite("unit"),
     suite("contract"),
 )
-SLOW = (suite("machine"), suite("model"), suite("sim"), suite("cluster", processes=0))
+SLOW = (suite("machine"), suite("model"), suite("fuzz"), suite("sim"), suite("cluster", processes=0))
 
 
 def perform(step: Step) -> Outcome:

@@ -9,11 +9,14 @@ import re
 from shoal.base.digests import BLOCK_BYTES
 from shoal.base.errors import InvalidArgument
 from shoal.base.ids import ReplicaId
+from shoal.base.units import KIB
 from shoal.core.routes import CRC64_HEADER, SHA256_HEADER, TABLE_HEADER
 from shoal.node.stored_pieces import StoredPieces
 from shoal.ports.chunk_store import ChunkStore, ReplicaReader
-from shoal.ports.link import FRAME_BYTES, Headers, Reply
+from shoal.ports.link import Headers, Reply
 
+_HELD_BYTES_MAX = 64 * KIB
+"""Answers up to this size leave in one write with their head; larger ones are not held while they are sent."""
 _RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
 
 
@@ -59,7 +62,7 @@ async def get_replica(store: ChunkStore, replica: ReplicaId, *, range_header: st
     try:
         offset, length = covering_blocks(range_header, reader.info.stored_bytes)
         reply = Reply(200 if range_header is None else 206, _headers(reader, offset, length))
-        if length > FRAME_BYTES:
+        if length > _HELD_BYTES_MAX:
             reply.body = StoredPieces(reader, offset, length, before=reader.table).stream
             is_handed_over = True
         else:

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import ExitStack
 
 from shoal.base.digests import Buffer
-from shoal.base.errors import ChecksumMismatch, check
+from shoal.base.errors import ChecksumMismatch, InvariantBroken
 from shoal.base.ids import ReplicaId
 from shoal.formats.segment import RecordKind, decode_record_head
 from shoal.ports.chunk_store import FileSpan, StoredReplica
@@ -52,26 +52,38 @@ class SegmentReplicaWriter:
 
 
 class SegmentReplicaReader:
-    """I hold the whole record, and its segment for those who send from the file."""
+    """I hold the whole record, until somebody is given its place in the segment, to send it from there: a record that
+    is held while it is sent would cost memory for as long as its reader likes."""
 
     def __init__(self, info: StoredReplica, table: bytes, *, data: memoryview, segment: SegmentFile, at: int) -> None:
         """`data` is the payload, which begins at `at` of the segment."""
         self.info = info
         self.table = table
-        self._data = data
+        self._data: memoryview | None = data
         self._segment: SegmentFile | None = segment
         self._at = at
 
     async def read(self, offset: int, length: int) -> bytes:
         """See `ReplicaReader.read`."""
         check_range(self.info, offset, length)
-        return bytes(self._data[offset : offset + length])
+        if self._data is not None:
+            return bytes(self._data[offset : offset + length])
+        data = await self._open_segment().file.pread(self._at + offset, length)
+        if len(data) < length:
+            raise ChecksumMismatch("a segment is too short", replica=self.info.replica.address)
+        return data
 
     def span(self, offset: int, length: int) -> FileSpan | None:
         """See `ReplicaReader.span`."""
         check_range(self.info, offset, length)
-        check(self._segment is not None, "the reader is closed", replica=self.info.replica.address)
-        return FileSpan(self._segment.file, self._at + offset, length) if self._segment else None
+        span = FileSpan(self._open_segment().file, self._at + offset, length)
+        self._data = None
+        return span
+
+    def _open_segment(self) -> SegmentFile:
+        if self._segment is None:
+            raise InvariantBroken("the reader is closed", replica=self.info.replica.address)
+        return self._segment
 
     async def close(self) -> None:
         """See `ReplicaReader.close`."""

@@ -57,3 +57,15 @@ async def test_damage_is_seen_on_open_and_gives_the_segment_back() -> None:
     with pytest.raises(DiskFailed):
         await open_in_segment(files, replica(1), rows[1])
     assert (await files.borrow(CONTAINER.number)).users == 1
+
+
+async def test_whoever_is_given_the_place_of_the_bytes_holds_them_no_more_and_may_still_read() -> None:
+    disk = new_disk()
+    files, rows = await files_on(disk)
+    reader = await open_in_segment(files, replica(2), rows[2])
+    reader.span(0, 500)
+    assert await reader.read(100, 50) == PAYLOADS[2][100:150]
+    disk.truncate_now(PATH, rows[2].offset + 120)
+    with pytest.raises(ChecksumMismatch):
+        await reader.read(100, 300)
+    await reader.close()

@@ -73,7 +73,7 @@ async def _hunt(options: argparse.Namespace) -> int:
         hunts = [each for each in hunts if await anext(each, _END) is not _END]
         if clock.now() - shown >= _PROGRESS_NS:
             shown = clock.now()
-            sys.stderr.write(f"{_counts(tallies)}\n")
+            sys.stderr.write(f"{_counts(tallies)}; {sum(len(tally.broken) for tally in tallies)} broken\n")
     broken = [each for tally in tallies for each in tally.broken]
     for each in broken[:_SHOWN_MAX]:
         _say(f"broken: {each.state}: {each.why}")

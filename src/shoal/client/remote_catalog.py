@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from shoal.base.env import Env
 from shoal.base.errors import (
+    AccessDenied,
     DeadlineExceeded,
     NodeUnreachable,
     OutcomeUnknown,
@@ -52,8 +53,9 @@ class _Past:
         return isinstance(error, _RETRIED) or type(error) is TransientError
 
     def told(self, error: ShoalError) -> ShoalError:
-        """What an answer means after such a past: where a session is over, its results are gone as well."""
-        if self.may_be_done and isinstance(error, StaleEpoch):
+        """What an answer means after such a past: where a session is over, its results are gone as well; and who is
+        let in no more, because a key was revoked or a clock is off, is not told them."""
+        if self.may_be_done and isinstance(error, StaleEpoch | AccessDenied):
             return OutcomeUnknown(f"it may have been done, but nobody knows any more: {error.sentence}", **error.facts)
         return error
 
@@ -121,7 +123,7 @@ class RemoteCatalog:
         """Raises: as `_call`, but OutcomeUnknown where it may be done."""
         try:
             return await self._ask(route, message, past)
-        except StaleEpoch as exc:
+        except (StaleEpoch, AccessDenied) as exc:
             raise past.told(exc) from exc
         except (NodeUnreachable, Throttled) as exc:
             if past.may_be_done:

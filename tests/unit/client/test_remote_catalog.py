@@ -209,9 +209,16 @@ async def test_a_coordinator_that_has_too_much_to_do_says_so_itself() -> None:
         await catalog.status()
 
 
-async def test_a_session_that_ended_after_an_unknown_try_leaves_it_unknown() -> None:
-    catalog, _, _ = catalog_over(OutcomeUnknown("cut"), Told(StaleEpoch("the session is over")))
-    with pytest.raises(OutcomeUnknown, match="may have been done, but nobody knows any more: the session is over"):
+@pytest.mark.parametrize("refusal", [StaleEpoch("it is over"), AccessDenied("the clock is off")])
+async def test_whoever_is_refused_after_an_unknown_try_does_not_know(refusal: ShoalError) -> None:
+    catalog, _, _ = catalog_over(OutcomeUnknown("cut"), Told(refusal))
+    with pytest.raises(OutcomeUnknown, match=f"may have been done, but nobody knows any more: {refusal.sentence}"):
+        await catalog.delete(DELETE)
+
+
+async def test_whoever_is_refused_at_once_has_done_nothing() -> None:
+    catalog, _, _ = catalog_over(NodeUnreachable("refused"), Told(AccessDenied("the clock is off")))
+    with pytest.raises(AccessDenied):
         await catalog.delete(DELETE)
 
 

@@ -141,6 +141,7 @@ class Client:
                 session=session,
                 chunk_bytes=chunk_bytes,
                 parallel=self._settings.parallel(chunk_bytes),
+                page_chunks_max=self._settings.page_chunks_max,
                 progress=options.progress,
             )
             commit = await put.run(target, source, options)

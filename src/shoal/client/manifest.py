@@ -11,7 +11,6 @@ from shoal.client.session import Session
 from shoal.core.chunking import ManifestRoot
 from shoal.formats.errors import error_of
 from shoal.model.catalog import Version
-from shoal.model.cluster import PAGE_CHUNKS_MAX
 from shoal.model.messages.objects import ChunkLocation, GetPage, Name
 from shoal.ports.catalog import Catalog
 
@@ -69,8 +68,8 @@ class Manifest:
         Raises: ManifestDamaged if the chunks are not what was committed (of a large manifest this shows when its last
         page comes, if all were needed), and as `Catalog.page`.
         """
-        page_bytes = PAGE_CHUNKS_MAX * self._version.chunk_bytes
-        number = start // page_bytes
+        page_bytes = len(self._first.chunks) * self._version.chunk_bytes  # of all pages but the last
+        number = start // page_bytes if page_bytes else 0
         at = number * page_bytes
         root = _RootCheck(self._version) if number == 0 else None
         while at < stop:

@@ -17,7 +17,7 @@ from shoal.client.put_chunk import ChunkSpan, ChunkWriter
 from shoal.client.session import Session
 from shoal.core.chunking import ManifestRoot, check_cut
 from shoal.core.names import ObjectName
-from shoal.model.cluster import INLINE_CHUNKS_MAX, PAGE_CHUNKS_MAX
+from shoal.model.cluster import INLINE_CHUNKS_MAX
 from shoal.model.messages.objects import ChunkUpload, Commit, Precondition, Stage
 from shoal.ports.catalog import Catalog
 from shoal.ports.transfer import Source
@@ -61,14 +61,16 @@ class ObjectPut:
         session: Session,
         chunk_bytes: int,
         parallel: int,
+        page_chunks_max: int,
         progress: Progress | None,
     ) -> None:
-        """`parallel`: chunks that travel at a time."""
+        """`parallel`: chunks that travel at a time; `page_chunks_max`: chunks in a page of a large manifest."""
         self._catalog = catalog
         self._writer = writer
         self._session = session
         self._chunk_bytes = chunk_bytes
         self._parallel = parallel
+        self._page_chunks_max = page_chunks_max
         self._progress = progress
         self._wish = PlacementWish(uuid_text(env.secrets.token(16)))
         self._root = ManifestRoot()
@@ -159,7 +161,7 @@ class ObjectPut:
             self._progress(self._size)
         if self._chunk_count > INLINE_CHUNKS_MAX and not self._manifest:
             self._manifest = self._session.mint_chunk()
-        if self._manifest and len(self._page) == PAGE_CHUNKS_MAX:
+        if self._manifest and len(self._page) == self._page_chunks_max:
             await self._stage_page()
 
     async def _stage_page(self) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 
 from shoal.base.errors import InvalidArgument
 from shoal.base.units import HOUR, KIB, MIB, MINUTE, SECOND
+from shoal.model.cluster import INLINE_CHUNKS_MAX, PAGE_CHUNKS_MAX
 
 _LARGE_CHUNKS = 2
 """Chunks of any size that travel at a time, so that one is on its way while another is being synced."""
@@ -30,6 +31,8 @@ class ClientSettings:
     """Bytes of one put or get that travel at a time; large chunks go by twos whatever they weigh."""
     piece_bytes: int = 256 * KIB
     """What is read from a source at a time."""
+    page_chunks_max: int = PAGE_CHUNKS_MAX
+    """Chunks in one page of a manifest that is too large for a commit."""
     session_rotate_ns: int = HOUR
     close_deadline_ns: int = 1 * SECOND
     """How long leaving a client may take to say goodbye."""
@@ -38,6 +41,8 @@ class ClientSettings:
         for field in fields(self):
             if getattr(self, field.name) <= 0:
                 raise InvalidArgument(f"{field.name} must be positive", setting=field.name)
+        if not INLINE_CHUNKS_MAX < self.page_chunks_max <= PAGE_CHUNKS_MAX:
+            raise InvalidArgument(f"a page has {INLINE_CHUNKS_MAX + 1} to {PAGE_CHUNKS_MAX} chunks")
 
     def parallel(self, chunk_bytes: int) -> int:
         """How many chunks of this size travel at a time."""

@@ -78,7 +78,15 @@ class Case:
         self.session = self.parts.session(session=SessionId(7))
         self.progress: list[int] = []
 
-    async def put(self, source: Source, *, chunk_bytes: int = 10, parallel: int = 4, **options: object) -> Commit:
+    async def put(
+        self,
+        source: Source,
+        *,
+        chunk_bytes: int = 10,
+        parallel: int = 4,
+        page_chunks: int = PAGE_CHUNKS_MAX,
+        **options: object,
+    ) -> Commit:
         put = ObjectPut(
             self.parts.env,
             catalog=cast(Catalog, self.chunks),
@@ -86,6 +94,7 @@ class Case:
             session=self.session,
             chunk_bytes=chunk_bytes,
             parallel=parallel,
+            page_chunks_max=page_chunks,
             progress=self.progress.append,
         )
         return await put.run(TARGET, source, PutOptions(**options))  # type: ignore[arg-type]
@@ -186,6 +195,14 @@ def test_more_than_16_chunks_are_staged_in_pages(count: int, pages: list[int]) -
         assert (commit.chunks, commit.page_count, commit.chunk_count) == ((), len(pages), count)
         assert commit.root == manifest_root(refs_of(case.uploads))
         assert commit.manifest not in {upload.chunk for upload in case.uploads}
+
+    _run(main)
+
+
+def test_pages_may_be_smaller() -> None:
+    async def main(case: Case) -> None:
+        await case.put(BytesSource(content(45)), chunk_bytes=1, page_chunks=20)
+        assert [len(message.chunks) for message in case.chunks.staged] == [20, 20, 5]
 
     _run(main)
 

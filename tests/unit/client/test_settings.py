@@ -24,3 +24,9 @@ def test_no_budget_allows_more_chunks_than_the_setting() -> None:
 def test_nothing_can_be_zero(name: str) -> None:
     with pytest.raises(InvalidArgument, match=f"{name} must be positive"):
         ClientSettings(**{name: 0})
+
+
+@pytest.mark.parametrize("chunks", [16, 1025])
+def test_a_page_holds_more_than_a_commit_and_no_more_than_a_message(chunks: int) -> None:
+    with pytest.raises(InvalidArgument, match="17 to 1024"):
+        ClientSettings(page_chunks_max=chunks)

@@ -80,9 +80,15 @@ class ManifestAudit:
         self._request = request
         self._root = hashlib.sha256()
         self._size = self._chunk_count = 0
+        self._page_chunks = self._last_page_chunks = 0
 
     def add(self, page: ManifestPage) -> None:
         """The next page. Raises: InvalidArgument."""
+        # Readers of a range find its page by the size of the first one.
+        self._page_chunks = self._page_chunks or len(page.chunks)
+        if self._last_page_chunks not in (0, self._page_chunks) or len(page.chunks) > self._page_chunks:
+            raise InvalidArgument("all pages have as many chunks as the first, and the last no more")
+        self._last_page_chunks = len(page.chunks)
         for ref in page.chunks:
             self._add(ref)
 

@@ -12,7 +12,7 @@ from shoal.formats import keys
 from shoal.model.catalog import ChunkState, ManifestHead, ManifestPage, ManifestState
 from shoal.model.cluster import CHUNKS_PER_PUT_MAX
 from shoal.model.messages.objects import ChunkUpload, Commit, Stage
-from support.catalog_bench import ALICE, CatalogBench, paged_commit
+from support.catalog_bench import ALICE, CHUNK_BYTES, CatalogBench, paged_commit
 
 
 @pytest.fixture
@@ -120,3 +120,19 @@ def test_the_audit_finds_pages_that_do_not_make_the_object(bench: CatalogBench) 
     ):
         with pytest.raises(InvalidArgument):
             audit_all(request, *order)
+
+
+@pytest.mark.parametrize(("sizes", "is_well"), [((2, 2, 1), True), ((2, 2), True), ((2, 1, 2), False), ((1, 2), False)])
+def test_the_audit_wants_pages_of_one_size(bench: CatalogBench, sizes: tuple[int, ...], is_well: bool) -> None:
+    """Readers of a range find its page by the size of the first."""
+    manifest = bench.mint(bench.last_session)
+    pages = [bench.uploads(bench.last_session, bytes(CHUNK_BYTES * size)) for size in sizes]
+    for number, page in enumerate(pages):
+        bench.stage(bench.last_session, manifest, number, page)
+    request = paged_commit("name", manifest, pages, sequence=1)
+    staged = [read_page(bench.rows, manifest, number) for number in range(len(sizes))]
+    if is_well:
+        audit_all(request, *staged)
+    else:
+        with pytest.raises(InvalidArgument, match="as the first"):
+            audit_all(request, *staged)

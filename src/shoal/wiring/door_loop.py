@@ -140,7 +140,6 @@ class Errand:
         self._door = door
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._task: asyncio.Task[Any] | None = None
-        self._is_given_up = False
         self._news: Callable[[], None] | None = None
         self._news_lock = threading.Lock()
 
@@ -149,7 +148,7 @@ class Errand:
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         """The outcome of `work`. Raises: what it raises; what the user's code raises, and Ctrl-C, both when the work
         has been cancelled and has ended; OutcomeUnknown if the connection was closed meanwhile."""
-        self._jobs, self._task, self._is_given_up = queue.SimpleQueue(), None, False
+        self._jobs, self._task = queue.SimpleQueue(), None
         running = self._run(work)
         try:
             return self._serve(running)
@@ -160,33 +159,39 @@ class Errand:
     def _serve(self, running: Coroutine[Any, Any, T]) -> T:
         """Do for the work what it asks for until it ends."""
         jobs = self._jobs
-        future = self._door.start(running)
-        future.add_done_callback(lambda _: jobs.put(None))
         try:
+            future = self._door.start(running)
+            future.add_done_callback(lambda _: jobs.put(None))
             while (job := jobs.get()) is not None:
                 job()
         except BaseException:
-            self._is_given_up = True
-            with contextlib.suppress(RuntimeError):  # the loop is closed: then nothing is under way
-                self._door.loop.call_soon_threadsafe(self._cancel)
-                concurrent.futures.wait([future])
+            self._give_up()
             raise
         try:
             return future.result()
         except concurrent.futures.CancelledError as exc:
             raise OutcomeUnknown("the connection to the cluster was closed during this call") from exc
 
+    def _give_up(self) -> None:
+        ending = self._ended()
+        try:
+            concurrent.futures.wait([self._door.start(ending)])
+        except InvalidArgument:
+            return  # the loop is over, and with it the work
+        finally:
+            _close_unbegun(ending)
+
     # -- on the loop
 
     async def _run(self, work: Coroutine[Any, Any, T]) -> T:
         self._task = asyncio.current_task()
-        if self._is_given_up:
-            raise asyncio.CancelledError
         return await work
 
-    def _cancel(self) -> None:
+    async def _ended(self) -> None:
+        """End the work, if it was begun. It was if it ever will be: the loop begins things in their order."""
         if self._task is not None:
             self._task.cancel()
+            await asyncio.wait([self._task])
 
     async def call(self, fn: Callable[[], T]) -> T:
         """See `UsersCode.call`."""

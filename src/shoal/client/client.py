@@ -8,7 +8,7 @@ from typing import Self
 
 from shoal.base.env import Env
 from shoal.base.errors import AccessDenied, OutcomeUnknown
-from shoal.base.ids import VersionId
+from shoal.base.ids import ReplicaId, VersionId
 from shoal.base.units import SECOND
 from shoal.client.background import Background
 from shoal.client.buckets import Buckets
@@ -25,6 +25,7 @@ from shoal.client.read_chunk import ChunkReader
 from shoal.client.session import Session
 from shoal.client.session_keeper import SessionKeeper
 from shoal.client.settings import ClientSettings
+from shoal.client.verification import Verifier
 from shoal.core.names import ObjectName, check_bucket, check_key
 from shoal.formats.errors import error_of
 from shoal.model.access_keys import Scope
@@ -34,6 +35,7 @@ from shoal.model.messages.buckets import Usage
 from shoal.model.messages.files import FileList, FindFile, KnownFile, ListFiles
 from shoal.model.messages.keys import CreateKey, KeyList, KeyRevoked, ListKeys, RevokeKey
 from shoal.model.messages.objects import (
+    ChunkLocation,
     Delete,
     Deleted,
     Found,
@@ -42,6 +44,7 @@ from shoal.model.messages.objects import (
     Name,
     ObjectList,
     Precondition,
+    ReplicaLocation,
     VersionList,
     VersionOutcome,
 )
@@ -90,9 +93,8 @@ class Client:
         self._copies = ObjectCopies(env.secrets, catalog=catalog, sessions=self._sessions)
         self._purge = ObjectPurge(catalog=catalog, sessions=self._sessions)
         self._buckets = Buckets(catalog=catalog, sessions=self._sessions)
-        self._reports = DamageReports(
-            env, link=link, view=self.view, spawn=spawn, deadline_ns=settings.transfer_deadline_ns, log=log
-        )
+        self._verifier = Verifier(link, view=self.view, clock=env.clock, deadline_ns=settings.transfer_deadline_ns)
+        self._reports = DamageReports(self._verifier, view=self.view, spawn=spawn, log=log)
         self._writer = ChunkWriter(env, link=link, view=self.view, settings=settings, log=log)
         self._reader = ChunkReader(
             env, link=link, view=self.view, settings=settings, on_damage=self._reports.report, log=log
@@ -299,6 +301,13 @@ class Client:
         placement key; none for an empty one. Raises: as `open`."""
         async with self.open(bucket, key, version) as found:
             return self.view.in_ring_order(found.version.placement_key, await found.first_holders())
+
+    async def verify(self, chunk: ChunkLocation, replica: ReplicaLocation) -> bool:
+        """Let a node read its replica again: whether it is as it was written. One that is not goes into quarantine.
+
+        Raises: as `Verifier.verify`.
+        """
+        return await self._verifier.verify(replica, ReplicaId(chunk.ref.chunk, replica.shard, replica.placement))
 
     # -- looking around
 

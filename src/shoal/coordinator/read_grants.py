@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping
 from shoal.base.ids import NodeId, ReplicaId, WallNs
 from shoal.base.units import MILLISECOND
 from shoal.core.catalog.lookup import KnownChunk
-from shoal.core.read_order import by_liveness, confirmed, intended
+from shoal.core.read_order import by_liveness, confirmed, withheld
 from shoal.formats.grant import Grant, GrantKind, seal_grant
 from shoal.model.cluster import NodeState
-from shoal.model.messages.objects import ChunkLocation, ReplicaLocation
-from shoal.model.messages.replicas import Pending
+from shoal.model.messages.objects import ChunkLocation, ReplicaLocation, WithheldReplica
 
 
 class ReadGrants:
@@ -25,7 +24,7 @@ class ReadGrants:
         """Grants written so far."""
 
     def locate(self, chunks: Iterable[KnownChunk]) -> tuple[ChunkLocation, ...]:
-        """The chunks with their confirmed replicas on members, and those that are awaited."""
+        """The chunks with their confirmed replicas on members, and what there is besides, without grants."""
         return tuple([self._locate(known) for known in chunks])
 
     def _locate(self, known: KnownChunk) -> ChunkLocation:
@@ -39,5 +38,8 @@ class ReadGrants:
             )
             replicas.append(ReplicaLocation(place.node, place.shard, place.placement, seal_grant(grant, self._key)))
         self.count += len(replicas)
-        pending = [Pending(place.node, place.shard, place.placement) for place in intended(known.row.placements)]
-        return ChunkLocation(known.ref, tuple(replicas), tuple(pending))
+        others = [
+            WithheldReplica(place.node, place.shard, place.placement, place.state)
+            for place in withheld(known.row.placements)
+        ]
+        return ChunkLocation(known.ref, tuple(replicas), tuple(others))

@@ -28,9 +28,9 @@ def confirmed(placements: Iterable[Placement]) -> tuple[Placement, ...]:
     return tuple(placement for placement in placements if placement.state is PlacementState.CONFIRMED)
 
 
-def intended(placements: Iterable[Placement]) -> tuple[Placement, ...]:
-    """Those that are still awaited: no receipt of theirs has been seen."""
-    return tuple(placement for placement in placements if placement.state is PlacementState.INTENDED)
+def withheld(placements: Iterable[Placement]) -> tuple[Placement, ...]:
+    """All others."""
+    return tuple(placement for placement in placements if placement.state is not PlacementState.CONFIRMED)
 
 
 def by_liveness(replicas: Iterable[R], states: Mapping[NodeId, NodeState]) -> tuple[R, ...]:

@@ -11,6 +11,7 @@ from shoal.base.units import SECOND
 from shoal.client.background import Background
 from shoal.client.cluster_view import ClusterView
 from shoal.client.damage_reports import UNDER_WAY_MAX, DamageReports
+from shoal.client.verification import Verifier
 from shoal.core.routes import GRANT_HEADER
 from shoal.formats.grant import grant_text
 from shoal.model.cluster import MapDelta
@@ -28,9 +29,8 @@ def _in_lab(main: Callable[[ClientLab, DamageReports], Awaitable[None]]) -> None
         async with Background() as background:
             view = ClusterView(lab.env, lab.catalog, spawn=background.spawn, log=lab.log)
             view.follow(MapDelta(full=lab.catalog.map))
-            reports = DamageReports(
-                lab.env, link=lab.nodes, view=view, spawn=background.spawn, deadline_ns=SECOND, log=lab.log
-            )
+            verifier = Verifier(lab.nodes, view=view, clock=lab.env.clock, deadline_ns=SECOND)
+            reports = DamageReports(verifier, view=view, spawn=background.spawn, log=lab.log)
             await main(lab, reports)
 
     in_client_lab(within)

@@ -10,6 +10,7 @@ from shoal.core.trust.grants import check_replica
 from shoal.formats.grant import GrantKind, open_grant
 from shoal.model.catalog import PlacementState
 from shoal.model.cluster import NodeState
+from shoal.model.messages.objects import WithheldReplica
 from support.catalog_bench import KEYS, CatalogBench, make_commit
 from support.members import node_id
 
@@ -31,7 +32,7 @@ def test_confirmed_replicas_come_each_with_its_own_grant() -> None:
     (location,) = grants.locate([chunk])
     assert [replica.node for replica in location.replicas] == [node_id("a"), node_id("b")]
     assert grants.count == 2
-    assert [(each.node, each.placement) for each in location.pending] == [(node_id("c"), 3)]
+    assert location.withheld == (WithheldReplica(node_id("c"), 0, 3, PlacementState.INTENDED),)
     for replica in location.replicas:
         address = ReplicaId(chunk.ref.chunk, replica.shard, replica.placement)
         grant = open_grant(replica.grant, KEYS.grant_key)
@@ -50,5 +51,6 @@ def test_damaged_replicas_are_not_handed_out() -> None:
     chunk = known()
     first, *others = chunk.row.placements
     row = replace(chunk.row, placements=(replace(first, state=PlacementState.DAMAGED), *others))
-    grants = ReadGrants(KEYS.grant_key, UP, expires=WallNs(MINUTE))
-    assert [replica.node for replica in grants.locate([KnownChunk(chunk.ref, row)])[0].replicas] == [node_id("b")]
+    (location,) = ReadGrants(KEYS.grant_key, UP, expires=WallNs(MINUTE)).locate([KnownChunk(chunk.ref, row)])
+    assert [replica.node for replica in location.replicas] == [node_id("b")]
+    assert [each.state for each in location.withheld] == [PlacementState.DAMAGED, PlacementState.INTENDED]

@@ -14,7 +14,7 @@ from shoal.base.errors import (
     ShoalError,
 )
 from shoal.base.ids import SessionId, mint_chunk_id
-from shoal.core.read_order import ReadFailover, ReplicaFault, by_liveness, confirmed, fault_of, intended
+from shoal.core.read_order import ReadFailover, ReplicaFault, by_liveness, confirmed, fault_of, withheld
 from shoal.model.catalog import Placement, PlacementState
 from shoal.model.cluster import NodeState
 from support.members import node_id
@@ -36,10 +36,10 @@ def exhausted(*faults: ReplicaFault) -> ShoalError:
     return failover.error()
 
 
-def test_what_is_awaited_is_told_apart() -> None:
-    awaited = replace(A, state=PlacementState.INTENDED)
-    assert intended([awaited, B]) == (awaited,)
-    assert confirmed([awaited, B]) == (B,)
+def test_what_is_not_handed_out_is_told_apart() -> None:
+    others = tuple(replace(A, state=state) for state in PlacementState if state is not PlacementState.CONFIRMED)
+    assert withheld([B, *others]) == others
+    assert confirmed([B, *others]) == (B,)
 
 
 def test_only_confirmed_placements_are_handed_out() -> None:

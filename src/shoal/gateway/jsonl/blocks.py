@@ -6,6 +6,7 @@ from contextlib import aclosing
 from shoal.client.get import ObjectGet
 from shoal.gateway.jsonl.call import Call
 from shoal.gateway.jsonl.reply import Block, FileMetadata
+from shoal.model.catalog import PlacementState
 from shoal.model.cluster import ClusterMap
 from shoal.model.messages.objects import ChunkLocation
 
@@ -45,7 +46,7 @@ async def file_metadata(call: Call, name: str, found: ObjectGet) -> FileMetadata
 def first_holder(location: ChunkLocation) -> str:
     """Whose replica was placed first, of those that there are or that are on their way; empty if there is none."""
     here = [(each.placement, each.node) for each in location.replicas]
-    coming = [(each.placement, each.node) for each in location.pending]
+    coming = [(each.placement, each.node) for each in location.withheld if each.state is PlacementState.INTENDED]
     return min(here + coming)[1] if here or coming else ""
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from shoal.base.ids import ChunkId, NodeId, SessionId, VersionId, WallNs
-from shoal.model.catalog import ChunkRef, Version
+from shoal.model.catalog import ChunkRef, PlacementState, Version
 from shoal.model.messages.errors import ErrorBody
 from shoal.model.messages.replicas import Pending, Receipt
 
@@ -108,13 +108,21 @@ class ReplicaLocation(msgspec.Struct, frozen=True, array_like=True):
     grant: bytes
 
 
+class WithheldReplica(msgspec.Struct, frozen=True, array_like=True):
+    """A replica that nobody is sent to, and why: it is on its way, leaving or damaged."""
+
+    node: NodeId
+    shard: int
+    placement: int
+    state: PlacementState
+
+
 class ChunkLocation(msgspec.Struct, frozen=True, array_like=True):
-    """A chunk and where it lies, in the order in which to try. `pending` replicas are on their way: nothing can be read
-    from them yet."""
+    """A chunk and where it lies, in the order in which to try."""
 
     ref: ChunkRef
     replicas: tuple[ReplicaLocation, ...]
-    pending: tuple[Pending, ...] = ()
+    withheld: tuple[WithheldReplica, ...] = ()
 
 
 class LookupBatch(msgspec.Struct, frozen=True, array_like=True):

@@ -17,10 +17,9 @@ from shoal.gateway.jsonl.reply import Block
 from shoal.gateway.jsonl.request import Request
 from shoal.gateway.jsonl.settings import DoorLimits
 from shoal.gateway.jsonl.turns import Turns
-from shoal.model.catalog import ChunkRef
+from shoal.model.catalog import ChunkRef, PlacementState
 from shoal.model.cluster import ClusterMap, NodeState
-from shoal.model.messages.objects import ChunkLocation, ReplicaLocation
-from shoal.model.messages.replicas import Pending
+from shoal.model.messages.objects import ChunkLocation, ReplicaLocation, WithheldReplica
 from support.fake_client import FakeClient, make_status
 from support.members import node_id
 
@@ -41,8 +40,10 @@ def test_what_is_no_blocks_name_is_none(text: str) -> None:
 def test_the_first_server_is_the_one_that_was_placed_first_whether_it_can_be_read_yet_or_not() -> None:
     there = ReplicaLocation(node_id("b"), 0, 2, b"")
     assert first_holder(ChunkLocation(REF, (there, replace(there, node=node_id("c"), placement=3)))) == node_id("b")
-    assert first_holder(ChunkLocation(REF, (there,), (Pending(node_id("a"), 0, 1),))) == node_id("a")
-    assert first_holder(ChunkLocation(REF, (there,), (Pending(node_id("c"), 0, 3),))) == node_id("b")
+    for name, state, holder in (("a", PlacementState.INTENDED, "a"), ("c", PlacementState.INTENDED, "b"),
+                                ("a", PlacementState.DAMAGED, "b")):  # fmt: skip
+        other = WithheldReplica(node_id(name), 0, 1 if name == "a" else 3, state)
+        assert first_holder(ChunkLocation(REF, (there,), (other,))) == node_id(holder)
     assert first_holder(ChunkLocation(REF, ())) == ""
 
 

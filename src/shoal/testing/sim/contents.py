@@ -11,8 +11,10 @@ from shoal.wiring.transfers import BytesSource
 
 _PAGED_CHUNK_BYTES = 700
 _PAGED_CHUNKS_MAX = INLINE_CHUNKS_MAX + 8
+_LONG_CHUNKS_MAX = 60
+"""Several pages where pages are small."""
 _STREAMED_BYTES_MAX = 400 * KIB
-_SHAPES = {"none": 1, "piece": 8, "whole": 3, "several": 5, "paged": 2, "streamed": 1}
+_SHAPES = {"none": 1, "piece": 8, "whole": 3, "several": 5, "paged": 2, "long": 1, "streamed": 1}
 """How often each comes."""
 
 
@@ -40,6 +42,9 @@ class Contents:
             case "paged":
                 chunk_bytes = self._rng.randint(1, _PAGED_CHUNK_BYTES)
                 size = chunk_bytes * self._rng.randint(INLINE_CHUNKS_MAX, _PAGED_CHUNKS_MAX) + 1
+            case "long":
+                chunk_bytes = self._rng.randint(1, _PAGED_CHUNK_BYTES)
+                size = chunk_bytes * self._rng.randint(_PAGED_CHUNKS_MAX, _LONG_CHUNKS_MAX) + 1
             case _:
                 size = chunk_bytes = self._rng.randint(1, _STREAMED_BYTES_MAX)
         options = PutOptions(chunk_bytes=chunk_bytes, precondition=precondition or Precondition(), metadata={TAG: tag})

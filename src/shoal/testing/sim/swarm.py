@@ -12,7 +12,7 @@ from random import Random
 from shoal.base.units import HOUR, KIB, MIB, MILLISECOND, SECOND
 from shoal.client.settings import ClientSettings
 from shoal.core.placement.selector import SELECTOR_NAMES
-from shoal.model.cluster import ClusterSettings
+from shoal.model.cluster import INLINE_CHUNKS_MAX, PAGE_CHUNKS_MAX, ClusterSettings
 from shoal.node.settings import NodeSettings
 from shoal.store.settings import StoreSettings
 from shoal.testing.sim.cluster import COORDINATOR, COORDINATOR_ADDRESS, ClusterShape, node_names
@@ -148,6 +148,7 @@ def _draw_shape(rng: Random, chunk_bytes: int) -> ClusterShape:
             transfer_deadline_ns=rng.choice((3, 10)) * SECOND,
             read_head_deadline_ns=rng.choice((1, 5)) * SECOND,
             chunks_in_flight=rng.choice((1, 4)),
+            page_chunks_max=rng.choice((INLINE_CHUNKS_MAX + 1, INLINE_CHUNKS_MAX + 4, PAGE_CHUNKS_MAX)),
             piece_bytes=rng.choice((1 + max(chunk_bytes, 8 * KIB) // 3, 256 * KIB)),
             session_rotate_ns=rng.choice((5, 3600)) * SECOND,
         ),

@@ -20,7 +20,7 @@ SHOAL = (sys.executable, "-m", "shoal")
 
 _READY_S = 60.0
 _STOP_S = 20.0
-_PLACE = re.compile(r"  (control|node-[0-9]+) +(\S+)")
+_PLACE = re.compile(r"  (control|node-[0-9]+|grpc) +(\S+)")
 _BUGS = ("Traceback", "handler_failed", "reply_broken", "child_restarted", "child_given_up")
 """What no process says unless it has a bug, or has died."""
 
@@ -90,7 +90,8 @@ def child_pids(parent: int) -> dict[str, int]:
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended while we looked
         if int(after_name[1]) == parent and after_name[0] != "Z":
-            name = words[words.index("--name") + 1] if "--name" in words else "coordinator"
+            verb = next((word for word in words if word in ("coordinator", "gateway")), "")
+            name = verb or words[words.index("--name") + 1]
             found[name] = int(entry.name)
     return found
 
@@ -110,6 +111,7 @@ class LocalProcesses:
     endpoint: Address
     nodes: dict[str, Address]
     pids: dict[str, int] = field(default_factory=dict)
+    grpc: Address | None = None
 
     def assert_unharmed(self) -> None:
         """No process has died, been started again, or met a bug."""
@@ -135,11 +137,13 @@ class LocalProcesses:
 
 @contextmanager
 def shoal_up(data: Path, *options: str, environ: Mapping[str, str] | None = None) -> Iterator[LocalProcesses]:
-    """`shoal up` on free ports, with its log beside `data`; ready on entry, and ended with SIGTERM if it still runs."""
+    """`shoal up` on free ports, with its log beside `data`, and without gRPC unless `options` name it; ready on entry,
+    and ended with SIGTERM if it still runs."""
+    grpc = () if "--grpc" in options else ("--grpc", "off")
     log = data.with_name(f"{data.name}.log")
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [*SHOAL, "up", "--data", data, "--port-base", "0", *options],
+            [*SHOAL, "up", "--data", data, "--port-base", "0", *grpc, *options],
             env=_environment(environ or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -150,8 +154,8 @@ def shoal_up(data: Path, *options: str, environ: Mapping[str, str] | None = None
         try:
             places = _places(process)
             assert "control" in places, log.read_text()
-            endpoint = places.pop("control")
-            yield LocalProcesses(data, process, log, endpoint, places, child_pids(process.pid))
+            endpoint, grpc_at = places.pop("control"), places.pop("grpc", None)
+            yield LocalProcesses(data, process, log, endpoint, places, child_pids(process.pid), grpc_at)
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(_STOP_S) == 0, log.read_text()

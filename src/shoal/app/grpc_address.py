@@ -8,6 +8,7 @@ import re
 
 import click
 
+from shoal.app.value_types import OFF
 from shoal.base.errors import InvalidArgument
 from shoal.base.ids import Address
 
@@ -15,10 +16,13 @@ VARIABLE = "PORT"
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
-def grpc_address(said: str | None, *, default: str) -> Address:
-    """`said`, else `default` with the port of PORT, of which standard error is told. Raises: InvalidArgument."""
+def grpc_address(said: str | None, *, default: str) -> Address | None:
+    """`said`, else `default` with the port of PORT, of which standard error is told; None if it is off.
+
+    Raises: InvalidArgument for a PORT that is none.
+    """
     if said is not None:
-        return Address(said)
+        return None if said == OFF else Address(said)
     port = os.environ.get(VARIABLE)
     if not port:
         return Address(default)

@@ -14,6 +14,7 @@ from shoal.client.one_error import one_error
 from shoal.ports.log import Log
 from shoal.wiring.cluster_files import JOIN
 
+GATEWAY = "gateway"
 _NODE_PORTS_FROM = 100
 
 
@@ -31,6 +32,9 @@ class LocalCluster:
     """The coordinator's JSON-lines door, if there is one."""
     node_jsonl: Sequence[str] = ()
     """Those of the nodes, in their order; of none or of all of them."""
+    grpc: str = ""
+    """Where the gateway listens, if there is one."""
+    gateway_options: Sequence[str] = ()
     is_debug: bool = False
     is_quiet: bool = False
     """Children log errors only."""
@@ -73,6 +77,15 @@ class LocalCluster:
                 "--data", str(self.data / f"node-{number}"), "--name", f"node-{number}", "--listen", listen, *verbosity,
                 *door, *self.node_options]  # fmt: skip
 
+    def gateways(self) -> list[Child]:
+        """The gateway's process, or none; a later start listens where the first one did."""
+        child = Child(GATEWAY, lambda: self._gateway_arguments(child))
+        return [child] if self.grpc else []
+
+    def _gateway_arguments(self, child: Child) -> list[str]:
+        return ["gateway", "--data", str(self.data), "--grpc", child.address or self.grpc, *self._verbosity(),
+                *self.gateway_options]  # fmt: skip
+
 
 def _door(child: Child, asked: str) -> list[str]:
     """A later start has the door where the first one had it."""
@@ -89,7 +102,7 @@ class RunningCluster:
     endpoint: Address
 
     def child(self, name: str) -> Child:
-        """The process called `coordinator` or `node-<n>`."""
+        """The process called `coordinator`, `node-<n>` or `gateway`."""
         return self.supervisor.children[name]
 
 
@@ -107,6 +120,7 @@ async def running_cluster(settings: LocalCluster, log: Log) -> AsyncIterator[Run
             raise LocalFault("the coordinator has no address")
         nodes = [settings.node(number, coordinator) for number in range(1, settings.nodes + 1)]
         await supervisor.start(nodes, group)
+        await supervisor.start(settings.gateways(), group)
         try:
             yield RunningCluster(settings, supervisor, coordinator.address)
         finally:

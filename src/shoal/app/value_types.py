@@ -12,6 +12,7 @@ from shoal.base.errors import InvalidArgument
 from shoal.base.units import DAY, KIB, MILLISECOND, SECOND, TIB, parse_duration, parse_size
 
 _SIZE_MAX = 512 * TIB
+OFF = "off"
 _DURATION_MAX = 365 * DAY
 
 
@@ -39,6 +40,10 @@ def _address(text: str) -> str:
 
     parse_address(Address(text))
     return text
+
+
+def _grpc(text: str) -> str:
+    return text if text == OFF else _address(text)
 
 
 def _chunk_bytes(text: str) -> int:
@@ -80,6 +85,7 @@ def _duration_text(duration_ns: int) -> str:
     return f"{duration_ns // MILLISECOND}ms" if rest else f"{seconds}s"
 
 
+GRPC = Parsed("HOST:PORT|off", _grpc)
 ADDRESS = Parsed("HOST:PORT", _address)
 CHUNK_BYTES = Parsed("SIZE", _chunk_bytes)
 COPIES = Parsed("COPIES", _copies, text=lambda copies: str(copies) if copies else "auto")

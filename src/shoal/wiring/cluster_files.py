@@ -3,7 +3,7 @@
     DIR/join         cluster id and secret: given to nodes (0600)
     DIR/credentials  the first access key, random, made at the first start (0600)
     DIR/kek          the key under which the secrets of all access keys are sealed in the catalog: 32 bytes (0600)
-    DIR/endpoints    where the coordinators listen
+    DIR/endpoints    where the coordinators listen, and where gRPC is served
 
 All but `kek` are small JSON objects, replaced as a whole. A reader refuses a file with other fields than it knows.
 """
@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from shoal.base.env import Secrets
-from shoal.base.errors import AccessDenied, DiskFailed, InvalidArgument, NodeUnreachable, NotFound
+from shoal.base.errors import AccessDenied, CallerError, DiskFailed, InvalidArgument, NodeUnreachable, NotFound
 from shoal.base.ids import Address
 from shoal.core.trust.cluster_keys import SECRET_BYTES
 from shoal.core.trust.new_keys import NEW_SECRET_BYTES, mint_key_id, secret_text
@@ -53,10 +53,11 @@ class CredentialsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"CredentialsFile({self.key})"
 
 
-class EndpointsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`HOST:PORT` of each coordinator."""
+class EndpointsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`HOST:PORT` of each coordinator, and where gRPC is served, if it is."""
 
     coordinators: list[Address]
+    grpc: list[Address] = []
 
 
 def read_json(path: Path, kind: type[T]) -> T:
@@ -163,8 +164,21 @@ def secret_of(join: JoinFile) -> bytes:
 
 
 def write_endpoints(directory: Path, coordinators: list[Address]) -> None:
-    """Tell users of this machine where the coordinators listen."""
-    write_json(directory / ENDPOINTS, EndpointsFile(coordinators))
+    """Tell users of this machine where the coordinators listen. Raises: DiskFailed."""
+    write_json(directory / ENDPOINTS, EndpointsFile(coordinators, _told(directory).grpc))
+
+
+def write_grpc(directory: Path, grpc: list[Address]) -> None:
+    """Tell them where gRPC is served. Raises: DiskFailed."""
+    write_json(directory / ENDPOINTS, EndpointsFile(_told(directory).coordinators, grpc))
+
+
+def _told(directory: Path) -> EndpointsFile:
+    """What the file says; nothing, if it cannot be read: it is about to be replaced."""
+    try:
+        return read_json(directory / ENDPOINTS, EndpointsFile)
+    except CallerError:
+        return EndpointsFile([])
 
 
 def read_endpoints(directory: Path) -> tuple[Address, ...]:

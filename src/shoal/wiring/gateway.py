@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from shoal.base.errors import DiskFailed
 from shoal.base.ids import Address
 from shoal.base.units import SECOND
 from shoal.client.client import Client
@@ -22,7 +23,7 @@ from shoal.gateway.rpc.door import RpcDoor
 from shoal.gateway.rpc.health import HealthReport
 from shoal.gateway.rpc.server import ServerSettings, serving
 from shoal.ports.log import Log
-from shoal.wiring.cluster_files import JOIN, JoinFile, read_json, secret_of
+from shoal.wiring.cluster_files import JOIN, JoinFile, read_json, secret_of, write_grpc
 from shoal.wiring.connect import ClusterAddress, find_cluster, open_client
 from shoal.wiring.defaults import DEFAULT_DATA
 from shoal.wiring.env import RealClock
@@ -38,6 +39,8 @@ class GatewayProcess:
 
     cluster: ClusterAddress
     listen: Address
+    data: Path | None = None
+    """The cluster's directory, if it is here: its users find the gateway there."""
     files: FileServiceSettings = field(default_factory=FileServiceSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
 
@@ -85,7 +88,17 @@ async def running_gateway(process: GatewayProcess, log: Log) -> AsyncIterator["R
         report = HealthReport(lambda: prober.map_since(0), tuple(services), clock=clock, log=log)
         await report.step()
         address = await stack.enter_async_context(serving(process.listen, services, report, settings=process.server))
+        if process.data is not None:
+            _tell_users(process.data, address, log)
         yield RunningGateway(address, report)
+
+
+def _tell_users(data: Path, address: Address, log: Log) -> None:
+    try:
+        write_grpc(data, [address])
+    except DiskFailed as exc:
+        # The directory may be another user's; the address was told at the start as well.
+        log.warning("endpoint_not_written", why=exc.sentence)
 
 
 @dataclass(frozen=True, slots=True)

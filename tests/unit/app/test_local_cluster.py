@@ -89,6 +89,15 @@ def test_a_process_is_found_by_its_name() -> None:
     assert RunningCluster(settings, supervisor, Address("a:1")).child("coordinator") is child
 
 
+def test_the_gateway_is_asked_for_and_keeps_its_port() -> None:
+    assert LocalCluster(DATA).gateways() == []
+    (child,) = LocalCluster(DATA, grpc="127.0.0.1:0", gateway_options=("--filestore-open",), is_quiet=True).gateways()
+    words = list(child.command())
+    assert words == ["gateway", "--data", "/data", "--grpc", "127.0.0.1:0", "--quiet", "--filestore-open"]
+    child.address = Address("127.0.0.1:4713")
+    assert option(list(child.command()), "--grpc") == "127.0.0.1:4713"
+
+
 def test_doors_are_told_to_the_processes_and_kept_when_they_start_again() -> None:
     settings = LocalCluster(DATA, nodes=2, port_base=0, jsonl=":0", node_jsonl=(":9001", ":9002"))
     coordinator = settings.coordinator()

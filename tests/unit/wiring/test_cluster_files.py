@@ -13,6 +13,7 @@ from shoal.wiring.cluster_files import (
     ENDPOINTS,
     JOIN,
     CredentialsFile,
+    EndpointsFile,
     JoinFile,
     found_cluster,
     read_credential,
@@ -20,6 +21,7 @@ from shoal.wiring.cluster_files import (
     read_json,
     secret_of,
     write_endpoints,
+    write_grpc,
     write_json,
 )
 from shoal.wiring.env import RealSecrets
@@ -50,6 +52,19 @@ def test_endpoints_are_found_again(tmp_path: Path) -> None:
     write_endpoints(tmp_path, [Address("127.0.0.1:9100"), Address("[::1]:9100")])
     assert read_endpoints(tmp_path) == ("127.0.0.1:9100", "[::1]:9100")
     assert os.listdir(tmp_path) == [ENDPOINTS]
+
+
+def test_where_grpc_is_survives_a_coordinators_start_and_costs_older_readers_nothing(tmp_path: Path) -> None:
+    write_endpoints(tmp_path, [Address("127.0.0.1:9100")])
+    assert "grpc" not in (tmp_path / ENDPOINTS).read_text()
+    write_grpc(tmp_path, [Address("127.0.0.1:9101")])
+    write_endpoints(tmp_path, [Address("127.0.0.1:9200")])
+    assert read_json(tmp_path / ENDPOINTS, EndpointsFile) == EndpointsFile(
+        [Address("127.0.0.1:9200")], [Address("127.0.0.1:9101")]
+    )
+    (tmp_path / ENDPOINTS).write_text("rubbish")
+    write_endpoints(tmp_path, [Address("127.0.0.1:9100")])
+    assert read_endpoints(tmp_path) == ("127.0.0.1:9100",)
 
 
 @pytest.mark.parametrize(

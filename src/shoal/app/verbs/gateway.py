@@ -10,7 +10,8 @@ from shoal.app.grpc_address import grpc_address
 from shoal.app.options import yielding
 from shoal.app.server_settings import FILESTORE, LOG
 from shoal.app.setting import setting
-from shoal.app.value_types import ADDRESS
+from shoal.app.value_types import GRPC
+from shoal.wiring.defaults import DEFAULT_DATA
 
 if TYPE_CHECKING:
     from shoal.wiring.gateway import GatewayProcess
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
          help="Directory of the cluster: endpoints and the cluster's secret are read there.")  # fmt: skip
 @setting("--endpoint", metavar="HOST:PORT",
          help="Coordinator to ask; who shows no key is served under that in $SHOAL_KEY and $SHOAL_SECRET.")  # fmt: skip
-@setting("--grpc", type=ADDRESS, show_default=DEFAULT_GRPC,
+@setting("--grpc", type=GRPC, show_default=DEFAULT_GRPC,
          help="Where to listen; port 0 takes a free one. $PORT alone moves the port.")  # fmt: skip
 @FILESTORE
 @setting("--insecure/--no-insecure", help="Allow a --grpc beyond this machine: keys travel readable.")
@@ -32,11 +33,12 @@ def command(
     data: Path | None,
     endpoint: str | None,
     grpc: str | None,
-    is_open: bool,
+    filestore_open: bool,
+    filestore_copies: int,
+    filestore_memory: int,
     insecure: bool,
     is_quiet: bool,
     is_debug: bool,
-    **chosen: Any,
 ) -> None:
     """Serve `filestore.FileStore` and `shoal.v1.Admin` over gRPC, with reflection and health.
 
@@ -46,15 +48,16 @@ def command(
 
     from shoal.app.child import run_until_stopped
     from shoal.app.listening import check_door
-    from shoal.app.server_settings import taken
     from shoal.base.errors import InvalidArgument
     from shoal.gateway.files.settings import FileServiceSettings
     from shoal.wiring.gateway import GatewayProcess, gateway_cluster
     from shoal.wiring.log import StreamLog, chosen_level
 
     listen = grpc_address(grpc, default=DEFAULT_GRPC)
+    if listen is None:
+        raise InvalidArgument("this gateway would serve nothing: --grpc, SHOAL_GRPC or the configuration says off")
     is_local = check_door(listen, is_insecure=insecure)
-    if is_open and not is_local:
+    if filestore_open and not is_local:
         raise InvalidArgument(f"--filestore-open serves everybody who reaches {listen}: it is for this machine only")
     context = click.get_current_context()
     where: dict[str, Any] = {"data": data, "endpoint": endpoint}
@@ -62,7 +65,8 @@ def command(
     process = GatewayProcess(
         cluster=gateway_cluster(**where),
         listen=listen,
-        files=taken(FileServiceSettings, chosen, is_open=is_open),
+        data=None if where["endpoint"] else where["data"] or DEFAULT_DATA,
+        files=FileServiceSettings(is_open=filestore_open, copies=filestore_copies, memory_bytes=filestore_memory),
     )
     log = StreamLog(level=chosen_level(is_quiet=is_quiet, is_debug=is_debug)).bind(process="gateway")
     asyncio.run(run_until_stopped(lambda: _serve(process, log)))

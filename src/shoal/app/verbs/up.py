@@ -7,8 +7,9 @@ import click
 
 from shoal.app.defaults import DEFAULT_PORT_BASE, NODES_MAX
 from shoal.app.doors import DOOR, file_door
-from shoal.app.server_settings import CATALOG, CLUSTER, LINK, LOG, NODE
+from shoal.app.server_settings import CATALOG, CLUSTER, FILESTORE, LINK, LOG, NODE
 from shoal.app.setting import setting
+from shoal.app.value_types import GRPC
 from shoal.wiring.defaults import DEFAULT_DATA
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ _TOLD_APART = ("data", "replicas", "quiet", "debug", "jsonl")
 @file_door
 @setting("--jsonl-nodes", type=DOOR, show_default="none",
          help="The same for single blocks, at each node: node n has PORT + n - 1.")  # fmt: skip
-@setting("--insecure/--no-insecure", help="Allow JSON lines beyond this machine, without TLS.")
+@setting("--grpc", type=GRPC, show_default="above --port-base",
+         help="Serve files and admin over gRPC there, or off. $PORT alone moves the port.")  # fmt: skip
+@FILESTORE
+@setting("--insecure/--no-insecure", help="Allow JSON lines and gRPC beyond this machine, without TLS.")
 @CLUSTER
 @CATALOG
 @NODE
@@ -41,6 +45,7 @@ def command(
     port_base: int,
     jsonl: str | None,
     jsonl_nodes: str | None,
+    grpc: str | None,
     copies: int,
     is_volatile_allowed: bool,
     is_quiet: bool,
@@ -56,9 +61,10 @@ def command(
 
     from shoal.app.child import run_until_stopped
     from shoal.app.doors import node_doors
+    from shoal.app.grpc_address import grpc_address
     from shoal.app.local_cluster import LocalCluster
     from shoal.app.server_settings import passed_on, taken
-    from shoal.app.verbs import coordinator, node
+    from shoal.app.verbs import coordinator, gateway, node
     from shoal.coordinator.settings import check_times
     from shoal.model.cluster import ClusterSettings
     from shoal.wiring.log import StreamLog, chosen_level
@@ -75,6 +81,8 @@ def command(
         node_options=(*passed_on(context, node.command, but=("quiet", "debug")), *memory),
         jsonl=jsonl or "",
         node_jsonl=node_doors(jsonl_nodes, nodes) if jsonl_nodes else (),
+        grpc=grpc_address(grpc, default=f"127.0.0.1:{port_base + 1 if port_base else 0}") or "",
+        gateway_options=passed_on(context, gateway.command, but=("data", "grpc", "quiet", "debug")),
         is_debug=is_debug,
         is_quiet=is_quiet,
     )
@@ -93,6 +101,7 @@ async def _up(settings: "LocalCluster", log: "StreamLog") -> None:
 
 
 def _tell(cluster: "RunningCluster") -> None:
+    from shoal.app.local_cluster import GATEWAY
     from shoal.wiring.cluster_files import CREDENTIALS
 
     data = cluster.settings.data
@@ -102,7 +111,9 @@ def _tell(cluster: "RunningCluster") -> None:
         if child.jsonl:
             click.echo(f"  json lines   {child.jsonl} ({name})")
     for name, child in cluster.supervisor.children.items():
-        if name != "coordinator":
+        if name not in ("coordinator", GATEWAY):
             click.echo(f"  {name:<12} {child.address}")
+    if (gateway := cluster.supervisor.children.get(GATEWAY)) is not None:
+        click.echo(f"  grpc         {gateway.address}")
     click.echo(f"  credentials  {data / CREDENTIALS}")
     click.echo(f"try: shoal put FILE --data {data}   (Ctrl-C stops the cluster)")

@@ -32,11 +32,15 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[LocalCluster]:
         for number in range(1, settings.nodes + 1):
             node = supervisor.children[f"node-{number}"] = settings.node(number, coordinator)
             node.address = Address(f"127.0.0.1:{9200 + number}")
+        for gateway in settings.gateways():
+            supervisor.children[gateway.name] = gateway
+            gateway.address = Address("127.0.0.1:9101")
         asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
         yield RunningCluster(settings, supervisor, coordinator.address)
 
     monkeypatch.setattr(local_cluster, "running_cluster", running)
-    monkeypatch.delenv("SHOAL_DATA", raising=False)
+    for name in ("SHOAL_DATA", "PORT"):
+        monkeypatch.delenv(name, raising=False)
     return clusters
 
 
@@ -47,6 +51,7 @@ def test_it_prints_where_everything_is(shoal: Shoal, started: list[LocalCluster]
         "  control      127.0.0.1:9100",
         "  node-1       127.0.0.1:9201",
         "  node-2       127.0.0.1:9202",
+        "  grpc         127.0.0.1:9101",
         f"  credentials  {tmp_path}/shoal-data/credentials",
         f"try: shoal put FILE --data {tmp_path}/shoal-data   (Ctrl-C stops the cluster)",
     ]
@@ -55,7 +60,9 @@ def test_it_prints_where_everything_is(shoal: Shoal, started: list[LocalCluster]
 
 def test_without_options_it_is_one_node_beside_us(shoal: Shoal, started: list[LocalCluster], tmp_path: Path) -> None:
     assert "1 node, data" in shoal("up").out
-    assert started == [LocalCluster(tmp_path / "shoal-data", nodes=1, replicas=0, port_base=9100)]
+    assert started == [
+        LocalCluster(tmp_path / "shoal-data", nodes=1, replicas=0, port_base=9100, grpc="127.0.0.1:9101")
+    ]
 
 
 def test_options_reach_the_processes(shoal: Shoal, started: list[LocalCluster], tmp_path: Path) -> None:
@@ -67,6 +74,7 @@ def test_options_reach_the_processes(shoal: Shoal, started: list[LocalCluster], 
             port_base=0,
             coordinator_options=("--volatile",),
             node_options=("--store", "memory"),
+            grpc="127.0.0.1:0",
             is_debug=True,
         )
     ]
@@ -98,6 +106,7 @@ def test_environment_and_file_reach_the_processes_as_words(
             replicas=2,
             coordinator_options=("--chunk-size", "1048576", "--selector", "capacity"),
             node_options=("--capacity", "1048576KiB"),
+            grpc="127.0.0.1:9101",
         )
     ]
 
@@ -116,6 +125,46 @@ def test_settings_that_contradict_each_other_start_nothing(
     told = shoal("up", *words)
     assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
     assert all(name in told.err for name in names)
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    ("words", "port", "grpc"),
+    [
+        ((), "50051", "127.0.0.1:50051"),
+        (("--port-base", "0"), "50051", "127.0.0.1:50051"),
+        (("--port-base", "9500"), "", "127.0.0.1:9501"),
+        (("--grpc", "127.0.0.1:7000"), "50051", "127.0.0.1:7000"),
+        (("--grpc", "off"), "50051", ""),
+    ],
+)
+def test_grpc_listens_where_it_was_said(
+    shoal: Shoal,
+    started: list[LocalCluster],
+    words: tuple[str, ...],
+    port: str,
+    grpc: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PORT", port)
+    told = shoal("up", *words)
+    assert [settings.grpc for settings in started] == [grpc]
+    assert ("  grpc  " in told.out) == bool(grpc)
+    assert ("moves gRPC to port 50051" in told.err) == (grpc.endswith(":50051"))
+
+
+def test_what_is_said_of_files_reaches_the_gateway(shoal: Shoal, started: list[LocalCluster]) -> None:
+    assert shoal("up", "--filestore-open", "--filestore-copies", "3", "--insecure").code == 0
+    assert started[0].gateway_options == ("--filestore-open", "--filestore-copies", "3", "--insecure")
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "99999", "50051 "])
+def test_a_port_that_is_none_starts_nothing(
+    shoal: Shoal, started: list[LocalCluster], port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", port)
+    told = shoal("up")
+    assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
     assert started == []
 
 

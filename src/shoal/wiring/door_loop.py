@@ -74,8 +74,9 @@ class DoorLoop:
         if not self._is_here:
             self._thread.join()
 
-    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+    def start(self, work: Coroutine[Any, Any, T], *, ended: Callable[[], None] | None = None) -> Future[T]:
         """Run `work` on the loop. What I end before it does is cancelled; what never began is the caller's to close.
+        `ended` is called when the outcome is there, on whichever thread.
 
         Raises: InvalidArgument.
         """
@@ -83,15 +84,21 @@ class DoorLoop:
             raise InvalidArgument("a log of a connection must not call it: nobody could answer")
         if not self._thread.is_alive():
             raise InvalidArgument("this connection to a cluster was closed")
-        return self._started(work)
+        return self._started(work, ended)
 
-    def _started(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        try:
-            future = asyncio.run_coroutine_threadsafe(work, self.loop)
-        except RuntimeError as exc:
-            raise InvalidArgument("this connection to a cluster was closed just now") from exc
+    def _started(self, work: Coroutine[Any, Any, T], ended: Callable[[], None] | None = None) -> Future[T]:
+        # All that takes the future's lock comes before the loop knows of it: Ctrl-C may come at any point here, and a
+        # lock that it leaves taken would stop the loop for good (bugs.python.org/issue29988).
+        future: Future[T] = Future()
         self._inside.under_way[future] = None
         future.add_done_callback(self._forget)
+        if ended is not None:
+            future.add_done_callback(lambda _: ended())
+        try:
+            self.loop.call_soon_threadsafe(_begin, work, future)
+        except RuntimeError as exc:
+            self._forget(future)
+            raise InvalidArgument("this connection to a cluster was closed just now") from exc
         if self._inside.is_over:  # perhaps after the last look at what is under way
             future.cancel()
         return future
@@ -108,7 +115,7 @@ class DoorLoop:
                 return
             future = self._started(closing)
             if not self._is_here:
-                concurrent.futures.wait([future])
+                _wait_for_end(future)
         except InvalidArgument:
             return  # closed just now: nothing is kept any more
         finally:
@@ -116,11 +123,32 @@ class DoorLoop:
                 _close_unbegun(closing)
 
 
+def _begin(work: Coroutine[Any, Any, T], future: Future[T]) -> None:
+    """On the loop."""
+    running = asyncio.run_coroutine_threadsafe(work, asyncio.get_running_loop())
+    running.add_done_callback(functools.partial(_pass_on, future))
+
+
+def _pass_on(future: Future[T], done: Future[T]) -> None:
+    if done.cancelled():
+        future.cancel()
+    elif (error := done.exception()) is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(done.result())
+
+
 def _end(thread: threading.Thread, loop: asyncio.AbstractEventLoop, closing: asyncio.Event) -> None:
     with contextlib.suppress(RuntimeError):  # the loop is closed
         loop.call_soon_threadsafe(closing.set)
     if threading.current_thread() is not thread:
         thread.join()
+
+
+def _wait_for_end(future: Future[Any]) -> None:
+    """Not `concurrent.futures.wait`, for which a future that was cancelled is not done until somebody says so."""
+    with contextlib.suppress(concurrent.futures.CancelledError):
+        future.exception()
 
 
 def _close_unbegun(work: Coroutine[Any, Any, Any]) -> None:
@@ -160,8 +188,7 @@ class Errand:
         """Do for the work what it asks for until it ends."""
         jobs = self._jobs
         try:
-            future = self._door.start(running)
-            future.add_done_callback(lambda _: jobs.put(None))
+            future = self._door.start(running, ended=lambda: jobs.put(None))
             while (job := jobs.get()) is not None:
                 job()
         except BaseException:
@@ -175,7 +202,7 @@ class Errand:
     def _give_up(self) -> None:
         ending = self._ended()
         try:
-            concurrent.futures.wait([self._door.start(ending)])
+            _wait_for_end(self._door.start(ending))
         except InvalidArgument:
             return  # the loop is over, and with it the work
         finally:

@@ -164,6 +164,30 @@ def _call_until_closed(door: DoorLoop) -> None:
         return
 
 
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_what_a_closing_cuts_off_keeps_nobody_waiting(door: DoorLoop, is_begun: bool) -> None:
+    errand = Errand(door)
+
+    async def work() -> None:
+        await errand.call(cut_off)
+
+    def cut_off() -> None:
+        if is_begun:
+            threading.Thread(target=door.close).start()
+        else:
+            door.close()
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        errand.wait_for(work())
+    door.put_away(nothing())
+    door.close()
+
+
+async def nothing() -> None:
+    pass
+
+
 def test_a_call_from_the_loop_itself_is_refused(door: DoorLoop) -> None:
     async def work() -> None:
         Errand(door).wait_for(name_of_thread())

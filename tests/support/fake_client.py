@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from msgspec.structs import replace
 
 from shoal.app.options import Shared
-from shoal.base.errors import AlreadyExists, InvalidArgument, NotFound, PreconditionFailed
+from shoal.base.errors import AlreadyExists, InvalidArgument, NotFound, PreconditionFailed, ShoalError
 from shoal.base.ids import Address, ChunkId, NodeId, SessionId, VersionId, WallNs
 from shoal.client.client import Client
 from shoal.client.copying import CopyOptions
@@ -17,7 +17,7 @@ from shoal.client.manifest import Slice
 from shoal.client.put import Progress, PutOptions
 from shoal.core.names import DEFAULT_BUCKET, SCHEME, ObjectName
 from shoal.model.access_keys import Scope
-from shoal.model.catalog import Bucket, ChunkRef, Version, VersionKind
+from shoal.model.catalog import Bucket, ChunkRef, PlacementState, Version, VersionKind
 from shoal.model.cluster import ClusterMap, ClusterSettings, NodeRecord, NodeState
 from shoal.model.messages.buckets import Usage
 from shoal.model.messages.keys import CreateKey, KeyInfo, KeyList, KeyRevoked, ListKeys, RevokeKey
@@ -32,6 +32,7 @@ from shoal.model.messages.objects import (
     Precondition,
     ReplicaLocation,
     VersionList,
+    WithheldReplica,
 )
 from shoal.model.messages.status import ClusterStatus, NodeUsage
 from shoal.ports.administration import NewKey
@@ -55,6 +56,8 @@ class FakeClient:
         self.cluster_status = make_status()
         self.keys: list[NewKey] = []
         self.asked: list[CreateKey] = []
+        self.verdict: bool | ShoalError = True
+        """What every node finds, or fails with, when it is asked to verify a replica."""
 
     def as_client(self) -> Client:
         """Me, for those who want the type."""
@@ -107,6 +110,11 @@ class FakeClient:
     async def stat(self, bucket: str, key: str, version: VersionId | None = None) -> Version:
         """What is known."""
         return self._find(self._slot(bucket, key), version)[0]
+
+    async def verify(self, chunk: ChunkLocation, replica: ReplicaLocation) -> bool:
+        if isinstance(self.verdict, ShoalError):
+            raise self.verdict
+        return self.verdict
 
     async def delete(
         self, bucket: str, key: str, *, version: VersionId | None = None, precondition: Precondition | None = None
@@ -322,10 +330,11 @@ def make_version(number: int, *, size: int, kind: VersionKind = VersionKind.OBJE
 
 
 def _location(version: Version, members: ClusterMap) -> ChunkLocation:
-    """The one chunk of a version: with a replica on each node, and one on a node that is gone."""
+    """The one chunk of a version: with a replica on each node, one on a node that is gone, and one on its way."""
     ref = ChunkRef(chunk=ChunkId(bytes(15) + b"\1"), size=version.size, sha256=b"\xab" * 32, crc64=0xCD)
     holders = [node.node_id for node in members.nodes] + [NodeId("f" * 32)]
-    return ChunkLocation(ref, tuple(ReplicaLocation(node, 0, at, b"") for at, node in enumerate(holders, start=1)))
+    replicas = tuple(ReplicaLocation(node, 0, at, b"") for at, node in enumerate(holders, start=1))
+    return ChunkLocation(ref, replicas, (WithheldReplica(holders[0], 0, 9, PlacementState.INTENDED),))
 
 
 def _listed(key: str, version: Version) -> ListedObject:

@@ -30,6 +30,7 @@ OF_ONE_CALL = {
     "--scope": "what a key is made for",
     "--size": "the file of one demonstration",
     "--skip": "how much of a listing is shown",
+    "--verify": "what one look does",
     "--version": "which version, or Shoal's own",
 }
 """Options that are no settings, and why: they say what one call does, and would be wrong for the next."""

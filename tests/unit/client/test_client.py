@@ -388,12 +388,19 @@ async def _find_file(client: Client) -> KnownFile:
     return await client.find_file(BUCKET, file.file_id)
 
 
+async def _verify(client: Client) -> bool:
+    async with client.open(BUCKET, "key") as found:
+        (chunk,) = [piece.location async for piece in found.slices(0, found.version.size)]
+        return await client.verify(chunk, chunk.replicas[0])
+
+
 VERBS: dict[str, Callable[[Client], Awaitable[Any]]] = {
     "put": lambda client: _put(client, b"another"),
     "large put": lambda client: _put(client, content(5000), chunk_bytes=100),
     "get": _get,
     "open": _open_and_read,
     "stat": lambda client: client.stat(BUCKET, "key"),
+    "verify": _verify,
     "delete": lambda client: client.delete(BUCKET, "missing"),
     "copy": lambda client: client.copy(Name(BUCKET, "key"), BUCKET, "other"),
     "restore": lambda client: client.restore(BUCKET, "key", VersionId((2).to_bytes(16, "big"))),

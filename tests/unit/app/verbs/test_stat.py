@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from shoal.base.errors import NodeUnreachable, ShoalError
 from shoal.base.ids import version_text
 from shoal.model.cluster import NodeState
 from support.command_line import Shoal
@@ -40,9 +41,10 @@ def test_chunks_are_listed_with_their_replicas(shoal: Shoal, client: FakeClient)
     shoal("put", "a")
     table = [line.split() for line in shoal("stat", "a", "--chunks").out.partition("\n\n")[2].splitlines()]
     assert table[1:] == [
-        ["0", "00" * 15 + "01", "5", "B", "node-1", "1", "confirmed", "up"],
-        ["node-2", "2", "confirmed", "down"],
-        ["unknown", "3", "confirmed", "unknown"],
+        ["0", "00" * 15 + "01", "5", "B", "node-1", "1", "confirmed", "when", "written", "up"],
+        ["node-2", "2", "confirmed", "when", "written", "down"],
+        ["unknown", "3", "confirmed", "when", "written", "unknown"],
+        ["node-1", "9", "intended", "-", "up"],
     ]
 
 
@@ -61,6 +63,7 @@ def test_json_has_the_chunks_beside_their_number(shoal: Shoal, client: FakeClien
         "shard": 0,
         "placement": 1,
         "state": "confirmed",
+        "last_verified": None,
     }
     assert "chunk_list" not in shoal("stat", "a", "--json").documents[0]
 
@@ -70,3 +73,21 @@ def test_empty_object_has_no_chunks(shoal: Shoal) -> None:
     shoal("put", "a")
     assert "\n\n" not in shoal("stat", "a", "--chunks").out
     assert shoal("stat", "a", "--chunks", "--json").documents[0]["chunk_list"] == []
+
+
+def test_verified_replicas_are_judged(shoal: Shoal, client: FakeClient) -> None:
+    Path("a").write_bytes(b"hello")
+    shoal("put", "a")
+    cases: list[tuple[bool | ShoalError, int, str]] = [
+        (True, 0, "confirmed"),
+        (False, 7, "damaged"),
+        (NodeUnreachable("refused"), 6, "unreachable"),
+    ]
+    for client.verdict, code, state in cases:
+        told = shoal("stat", "a", "--chunks", "--verify")
+        assert told.code == code
+        assert state in told.out
+
+
+def test_verify_alone_is_refused(shoal: Shoal) -> None:
+    assert shoal("stat", "a", "--verify").code == 2

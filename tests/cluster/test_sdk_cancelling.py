@@ -1,6 +1,7 @@
 """Every call of both doors, cancelled and timed out while a coordinator that hears everything answers nothing."""
 
 import asyncio
+import contextlib
 import inspect
 import signal
 import socket
@@ -56,6 +57,7 @@ class Deaf:
             try:
                 taken, _ = self._socket.accept()
                 self._taken.append(taken)
+                taken.settimeout(5)
                 if taken.recv(1):
                     heard, self.heard = self.heard, lambda: None
                     heard()
@@ -66,9 +68,9 @@ class Deaf:
         """Everything."""
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        self._thread.join(60)
         for each in self._taken:
             each.close()
-        self._thread.join(60)
 
 
 @pytest.fixture
@@ -97,7 +99,8 @@ async def connected(deaf: Deaf) -> AsyncIterator[tuple[shoal.aio.Shoal, asyncio.
     loop, heard = asyncio.get_running_loop(), asyncio.Event()
 
     def tell() -> None:
-        loop.call_soon_threadsafe(heard.set)
+        with contextlib.suppress(RuntimeError):  # nobody waited for it, and the loop is closed
+            loop.call_soon_threadsafe(heard.set)
 
     deaf.heard = tell
     before = asyncio.all_tasks()

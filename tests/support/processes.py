@@ -90,9 +90,9 @@ def child_pids(parent: int) -> dict[str, int]:
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended while we looked
         if int(after_name[1]) == parent and after_name[0] != "Z":
-            verb = next((word for word in words if word in ("coordinator", "gateway")), "")
-            name = verb or words[words.index("--name") + 1]
-            found[name] = int(entry.name)
+            names = [word for word in words if word in ("coordinator", "gateway")]
+            names += words[words.index("--name") + 1 :][:1] if "--name" in words else []
+            found |= dict.fromkeys(names[:1], int(entry.name))  # one that was just forked has none yet
     return found
 
 

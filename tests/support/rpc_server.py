@@ -33,7 +33,6 @@ async def served(
             ADMIN: admin_service(door, clock=clock),
         }
         report = HealthReport(cluster.status, tuple(services), clock=clock, log=EventLog())
-        await report.step()
         async with serving(ANYWHERE, services, report, settings=server or ServerSettings()) as address:
             yield address
 

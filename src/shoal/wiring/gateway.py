@@ -86,7 +86,6 @@ async def running_gateway(process: GatewayProcess, log: Log) -> AsyncIterator["R
             ADMIN: admin_service(door, clock=clock),
         }
         report = HealthReport(lambda: prober.map_since(0), tuple(services), clock=clock, log=log)
-        await report.step()
         address = await stack.enter_async_context(serving(process.listen, services, report, settings=process.server))
         if process.data is not None:
             _tell_users(process.data, address, log)

@@ -45,6 +45,7 @@ def command(
     Callers show an access key (metadata `authorization: Bearer KEY:SECRET`) and may do what that key may.
     """
     import asyncio
+    import os
 
     from shoal.app.child import run_until_stopped
     from shoal.app.listening import check_door
@@ -69,6 +70,7 @@ def command(
         files=FileServiceSettings(is_open=filestore_open, copies=filestore_copies, memory_bytes=filestore_memory),
     )
     log = StreamLog(level=chosen_level(is_quiet=is_quiet, is_debug=is_debug)).bind(process="gateway")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is told in our words, and once
     asyncio.run(run_until_stopped(lambda: _serve(process, log)))
 
 

@@ -29,8 +29,8 @@ class ServerSettings:
 
     calls_max: int = 1000
     """Calls that run at a time; those beyond are refused."""
-    streams_max: int = 256
-    """Calls of one connection that run at a time; those beyond wait in the client."""
+    streams_max: int = 1000
+    """Calls of one connection that run at a time."""
     connections_max: int = 1000
     grace_ns: int = 2 * SECOND
     """How long calls that run may go on once the server stops."""
@@ -74,6 +74,7 @@ async def serving(
         bound = server.add_insecure_port(address)
     except RuntimeError as exc:
         raise AlreadyExists(f"cannot listen on {address}: the port is taken, or the address is not ours") from exc
+    await report.step()
     await server.start()
     try:
         yield format_address((host, bound or port))

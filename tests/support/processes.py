@@ -82,7 +82,7 @@ def eventually(condition: Callable[[], object], *, seconds: float = 20) -> bool:
 
 def child_pids(parent: int) -> dict[str, int]:
     """The children of a process by their names: `coordinator`, `node-1`."""
-    found = {}
+    found: dict[str, int] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             after_name = (entry / "stat").read_text().rpartition(")")[2].split()

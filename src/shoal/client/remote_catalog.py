@@ -25,6 +25,7 @@ from shoal.base.ids import Address, Instant
 from shoal.client.backoff import backoff_ns
 from shoal.client.settings import ClientSettings
 from shoal.core import control_call, routes
+from shoal.core.control_call import AnswerNotBelieved
 from shoal.core.routes import Route
 from shoal.core.trust.new_keys import mask_secret, secret_text
 from shoal.core.trust.signing import Credential
@@ -123,6 +124,8 @@ class RemoteCatalog:
         """Raises: as `_call`, but OutcomeUnknown where it may be done."""
         try:
             return await self._ask(route, message, past)
+        except AnswerNotBelieved as exc:
+            raise OutcomeUnknown(f"it may have been done, but {exc.sentence}", **exc.facts) from exc
         except (StaleEpoch, AccessDenied) as exc:
             raise past.told(exc) from exc
         except (NodeUnreachable, Throttled) as exc:

@@ -18,6 +18,11 @@ from shoal.ports.link import Reply, Request
 NONCE_BYTES = 16
 
 
+class AnswerNotBelieved(AccessDenied):
+    """There was an answer, and it is not our coordinator's word. What was asked for may be done all the same: what came
+    may be its answer, altered on the way."""
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedCall:
     """A request that is ready to be sent, with what its answer must be signed for and with."""
@@ -38,13 +43,16 @@ def prepare(route: Route, message: object, credential: Credential, *, clock: Clo
 
 
 def read(call: PreparedCall, reply: Reply) -> Any:
-    """The answer to `call`, of its route's type. Raises: the error that the other side tells, or AccessDenied if the
-    answer is not signed for this call."""
+    """The answer to `call`, of its route's type. Raises: the error that the other side tells, or AnswerNotBelieved if
+    the answer is not signed for this call."""
     body = reply.body if isinstance(reply.body, bytes) else b""
     mac = reply.headers.get(signing.REPLY_MAC)
     if mac is None and reply.status >= 400:
         raise _unsigned(read_error(reply.status, body))
-    signing.verify_reply(mac, call.credential.secret, nonce=call.nonce, status=reply.status, body=body)
+    try:
+        signing.verify_reply(mac, call.credential.secret, nonce=call.nonce, status=reply.status, body=body)
+    except AccessDenied as exc:
+        raise AnswerNotBelieved(exc.sentence, **exc.facts) from exc
     if reply.status >= 400:
         raise read_error(reply.status, body)
     if reply.status != 200:

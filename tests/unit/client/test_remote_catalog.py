@@ -216,6 +216,14 @@ async def test_whoever_is_refused_after_an_unknown_try_does_not_know(refusal: Sh
         await catalog.delete(DELETE)
 
 
+async def test_a_change_whose_answer_was_altered_on_the_way_may_have_been_done() -> None:
+    done = wire.encode(CommitReply((VersionOutcome(),), 7))
+    catalog, _, link = catalog_over(Reply(200, {signing.REPLY_MAC: "0" * 64}, done))
+    with pytest.raises(OutcomeUnknown, match="may have been done, but the reply is not signed"):
+        await catalog.commit(COMMIT)
+    assert len(link.asked) == 1
+
+
 async def test_whoever_is_refused_at_once_has_done_nothing() -> None:
     catalog, _, _ = catalog_over(NodeUnreachable("refused"), Told(AccessDenied("the clock is off")))
     with pytest.raises(AccessDenied):

@@ -89,7 +89,7 @@ def test_an_altered_answer_is_refused(status: int) -> None:
     call = prepared()
     reply = answered(call, 404, wire.encode(body_of(NotFound("no"))))
     for altered in (Reply(status, reply.headers, ANSWER), Reply(200, reply.headers, reply.body)):
-        with pytest.raises(AccessDenied):
+        with pytest.raises(control_call.AnswerNotBelieved):
             control_call.read(call, altered)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.base.errors import StaleEpoch
+from shoal.base.errors import NotFound, OutcomeUnknown, ShoalError, StaleEpoch
 from shoal.base.units import SECOND
 from shoal.core.catalog.leases import LIVENESS, take_lease
 from shoal.model.cluster import NodeState
@@ -77,3 +77,43 @@ async def test_usage_is_fresh_and_of_those_that_were_heard_since_the_start() -> 
     await bench.clock.advance(SECOND)
     (usage,) = bench.coordinator._watch.usage()
     assert (usage.name, usage.free_bytes, usage.silent_ns) == ("b", 7, SECOND)
+
+
+def failing(bench: CoordinatorBench, error: ShoalError, patch: pytest.MonkeyPatch) -> None:
+    """The catalog answers every transaction so."""
+
+    async def tx(_fn: object) -> None:
+        raise error
+
+    patch.setattr(bench.engine, "tx", tx)
+
+
+async def test_a_mark_that_could_not_be_written_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = await open_bench()
+    with monkeypatch.context() as patch:
+        failing(bench, OutcomeUnknown("the catalog was too slow"), patch)
+        await pass_time(bench, 6)
+    assert set(states(bench).values()) == {NodeState.UP}
+    assert bench.log.events.count("node_not_marked") >= 3
+    await pass_time(bench, 1)
+    assert set(states(bench).values()) == {NodeState.SUSPECT}
+
+
+async def test_a_silent_node_that_was_removed_meanwhile_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = await open_bench()
+    with monkeypatch.context() as patch:
+        failing(bench, NotFound("no such node"), patch)
+        await pass_time(bench, 6)
+    await pass_time(bench, 20)
+    assert set(states(bench).values()) == {NodeState.UP}, "nobody watches them any more"
+
+
+async def test_a_heartbeat_that_could_not_be_written_is_written_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = await open_bench()
+    with monkeypatch.context() as patch:
+        failing(bench, OutcomeUnknown("the catalog was too slow"), patch)
+        with pytest.raises(OutcomeUnknown):
+            await bench.heartbeat("a", can_write=False)
+    assert bench.coordinator._desk.members.by_id[node_id("a")].can_write
+    await bench.heartbeat("a", can_write=False)
+    assert not bench.coordinator._desk.members.by_id[node_id("a")].can_write

@@ -69,3 +69,21 @@ def test_text_made_by_rot_is_reported_too(writer: apsw.Connection, reader: Snaps
     reader.begin()
     with pytest.raises(ChecksumMismatch):
         reader.get(b"key")
+
+
+def test_a_damaged_tree_fails_a_read_and_a_scan(writer: apsw.Connection, tmp_path: Path) -> None:
+    commit(writer, 1)
+    writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    writer.close()
+    file = tmp_path / "db"
+    pages = bytearray(file.read_bytes())
+    pages[-4096:] = b"\x55" * 4096
+    file.write_bytes(pages)
+    connection = apsw.Connection(str(file))
+    reader = SnapshotReader(connection)
+    reader.begin()
+    with pytest.raises(ChecksumMismatch):
+        reader.get(b"key")
+    with pytest.raises(ChecksumMismatch):
+        reader.scan(b"a", b"z", limit=1)
+    connection.close()

@@ -111,3 +111,12 @@ async def test_a_discard_that_fails_is_not_raised_but_fails_the_volume() -> None
     world.disk.fail(FaultKind.WRITE_EIO)
     await writer.abandon()
     assert world.volume.is_failed
+
+
+async def test_a_discard_of_what_somebody_took_away_is_no_failure() -> None:
+    world = await world_on(new_disk())
+    writer = await world.files.create(IncomingReplica(replica(1), 5, on_end=lambda: None), world.publisher)
+    (name,) = await world.names()
+    await world.disk.unlink(f"{layout.directory_of(replica(1), IDENTITY.fan_out)}/{name}")
+    await writer.abandon()
+    assert not world.volume.is_failed

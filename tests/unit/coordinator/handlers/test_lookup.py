@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.base.errors import AccessDenied, InvalidArgument, NotFound, StaleEpoch
+from shoal.base.errors import AccessDenied, DiskFailed, InvalidArgument, NotFound, OutcomeUnknown, StaleEpoch
 from shoal.base.ids import SessionId, VersionId
 from shoal.coordinator.handlers import lookup as lookup_handlers
 from shoal.core import routes
@@ -92,3 +92,15 @@ async def test_a_batch_has_some_names_and_not_too_many() -> None:
     for count in (0, 257):
         with pytest.raises(InvalidArgument):
             await bench.call(routes.LOOKUP, LookupBatch(session, (Name(BUCKET, "name"),) * count))
+
+
+async def test_a_fault_of_the_catalog_is_no_answer_about_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise DiskFailed("the disk refused the catalog")
+
+    bench = await open_bench()
+    session = await bench.session()
+    await bench.put(session, "name")
+    monkeypatch.setattr(lookup_handlers, "find_version", fail)
+    with pytest.raises(OutcomeUnknown, match="cannot go on"):
+        await bench.find(session, "name")

@@ -9,7 +9,7 @@ from typing import TypeVar
 from shoal.app.filestore.service import FileEntry, FilePage, FileService, Uploaded, UploadOptions
 from shoal.app.options import Shared
 from shoal.base.errors import NotFound
-from shoal.base.ids import VersionId
+from shoal.base.ids import parse_version, version_text
 from shoal.ports.transfer import Source
 from support.catalog_bench import uuid_of
 from support.fake_client import made_at, version_id
@@ -24,7 +24,7 @@ class FakeFiles:
 
     def __init__(self) -> None:
         self.entries: dict[str, FileEntry] = {}
-        self.contents: dict[VersionId, bytes] = {}
+        self.contents: dict[str, bytes] = {}
         self.options: list[UploadOptions] = []
         self.error: Exception | None = None
 
@@ -36,7 +36,7 @@ class FakeFiles:
         content = bytes(await source.read_at(0, source.size or 0))
         options.progress(len(content))
         number = len(self.contents) + 1
-        version, now = version_id(number), made_at(number)
+        version, now = version_text(version_id(number)), made_at(number)
         self.contents[version] = content
         former = self.entries.get(filename)
         entry = FileEntry(
@@ -65,10 +65,10 @@ class FakeFiles:
                 return entry
         raise NotFound(f"there is no file {file_id}")
 
-    async def download(self, file_id: str, path: Path, *, version: VersionId | None) -> int:
+    async def download(self, file_id: str, path: Path, *, version: str | None) -> int:
         """Write it at once."""
         entry = await self.info(file_id)
-        content = self.contents[version or entry.version_id]
+        content = self.contents[version_text(parse_version(version)) if version else entry.version_id]
         return path.write_bytes(content)  # noqa: ASYNC240  a few bytes, in a test
 
     async def delete(self, file_id: str) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from shoal.app.filestore.service import FileEntry, FilePage, Uploaded, UploadOptions
 from shoal.base.errors import AlreadyExists, NotFound
-from shoal.base.ids import VersionId, parse_file_id
+from shoal.base.ids import VersionId, parse_file_id, parse_version, version_text
 from shoal.client.client import Client
 from shoal.client.put import PutOptions
 from shoal.core.names import FILESTORE_BUCKET
+from shoal.gateway.files.settings import COPIES
 from shoal.model.catalog import VersionKind
 from shoal.model.messages.files import FILES_MAX, FILES_SKIPPED_MAX, FileMark, KnownFile, ListFiles
 from shoal.model.messages.objects import ListVersions
@@ -26,11 +27,12 @@ class ClusterFiles:
         """See `FileService`. The bucket is made before the bytes are sent, if there is none yet."""
         client = self._client
         await self._make_bucket()
-        put = PutOptions(copies=options.copies, content_type=options.content_type, progress=options.progress)
+        copies = COPIES if options.copies is None else options.copies
+        put = PutOptions(copies=copies, content_type=options.content_type, progress=options.progress)
         version = await client.put(FILESTORE_BUCKET, filename, source, options=put)
         return Uploaded(
             file_id=version.file_id,
-            version_id=version.version_id,
+            version_id=version_text(version.version_id),
             size=version.size,
             replicas=await client.replica_names(FILESTORE_BUCKET, filename, version.version_id),
         )
@@ -66,12 +68,13 @@ class ClusterFiles:
         file = await self._find(file_id)
         return self._entry(file, await self._all_versions(file))
 
-    async def download(self, file_id: str, path: Path, *, version: VersionId | None) -> int:
+    async def download(self, file_id: str, path: Path, *, version: str | None) -> int:
         """See `FileService`."""
+        wanted = parse_version(version) if version else None
         file = await self._find(file_id)
         sink = FileSink(path)
         try:
-            fetched = await self._client.get(FILESTORE_BUCKET, file.key, sink, version=version)
+            fetched = await self._client.get(FILESTORE_BUCKET, file.key, sink, version=wanted)
             sink.commit()
         finally:
             sink.abandon()
@@ -111,12 +114,12 @@ class ClusterFiles:
         return FileEntry(
             file_id=file.file_id,
             filename=file.key,
-            version_id=file.version.version_id,
+            version_id=version_text(file.version.version_id),
             size=file.version.size,
             content_type=file.version.content_type,
             created_ns=file.created_ns,
             updated_ns=file.version.created_ns,
-            versions=versions,
+            versions=tuple(map(version_text, versions)),
             replicas=self._client.view.in_ring_order(file.version.placement_key, file.nodes),
         )
 

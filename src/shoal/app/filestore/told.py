@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from shoal.app.filestore.service import FileEntry, FilePage, Uploaded
 from shoal.app.output import json_time, print_line, shown
-from shoal.base.ids import WallNs, version_text
+from shoal.base.ids import WallNs
 
 
 def file_document(entry: FileEntry) -> dict[str, object]:
@@ -13,12 +13,12 @@ def file_document(entry: FileEntry) -> dict[str, object]:
     return {
         "file_id": entry.file_id,
         "filename": entry.filename,
-        "version": version_text(entry.version_id),
+        "version": entry.version_id,
         "size": entry.size,
         "content_type": entry.content_type,
         "created": json_time(entry.created_ns),
         "updated": json_time(entry.updated_ns),
-        "versions": [version_text(version) for version in entry.versions],
+        "versions": list(entry.versions),
         "replicas": list(entry.replicas),
     }
 
@@ -28,7 +28,7 @@ def uploaded_document(filename: str, uploaded: Uploaded) -> dict[str, object]:
     return {
         "file_id": uploaded.file_id,
         "filename": filename,
-        "version": version_text(uploaded.version_id),
+        "version": uploaded.version_id,
         "size": uploaded.size,
         "replicas": list(uploaded.replicas),
     }
@@ -37,21 +37,21 @@ def uploaded_document(filename: str, uploaded: Uploaded) -> dict[str, object]:
 def print_uploaded(uploaded: Uploaded) -> None:
     """After an upload. Scripts take the third word of the line that has `File ID:`."""
     print_line("✓ Upload successful!")
-    print_line(f"  File ID: {uploaded.file_id}")
-    print_line(f"  Version ID: {version_text(uploaded.version_id)}")
+    print_line(f"  File ID: {shown(uploaded.file_id)}")
+    print_line(f"  Version ID: {shown(uploaded.version_id)}")
     print_line(f"  Size: {uploaded.size} bytes")
     print_line(f"  Replicas: {_listed(uploaded.replicas)}")
 
 
 def print_entry(entry: FileEntry) -> None:
     """All that is known of one file."""
-    print_line(f"File ID: {entry.file_id}")
+    print_line(f"File ID: {shown(entry.file_id)}")
     print_line(f"Filename: {shown(entry.filename)}")
     print_line(f"Size: {entry.size} bytes")
     print_line(f"Content Type: {shown(entry.content_type)}")
     print_line(f"Created: {_time(entry.created_ns)}")
     print_line(f"Updated: {_time(entry.updated_ns)}")
-    print_line(f"Versions: {_listed(version_text(version) for version in entry.versions)}")
+    print_line(f"Versions: {_listed(entry.versions)}")
     print_line(f"Replicas: {_listed(entry.replicas)}")
 
 
@@ -63,7 +63,7 @@ def print_page(page: FilePage, *, first: int) -> None:
     print_line(f"Files (Total: {page.total})")
     for number, entry in enumerate(page.files, start=first):
         print_line(f"{number}. {shown(entry.filename)}")
-        print_line(f"   ID: {entry.file_id}")
+        print_line(f"   ID: {shown(entry.file_id)}")
         print_line(f"   Size: {entry.size} bytes")
         print_line(f"   Created: {_time(entry.created_ns)}")
         print_line(f"   Replicas: {_listed(entry.replicas)}")

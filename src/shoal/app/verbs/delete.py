@@ -10,7 +10,10 @@ from shoal.app.options import Shared, shared_options
 @shared_options
 def command(shared: Shared, *, file_id: str) -> None:
     """Delete the file FILE_ID in bucket `filestore`, with all its versions, for good; the id is over. Fails with status
-    3 if there is none. (`shoal rm shoal://filestore/NAME` only hides the file; `shoal undelete` brings it back.)"""
+    3 if there is none. (`shoal rm shoal://filestore/NAME` only hides the file; `shoal undelete` brings it back.)
+
+    With $SERVER_ADDR (HOST:PORT) a gRPC file service is asked, not a cluster.
+    """
     from shoal.app.filestore.calling import call_files
     from shoal.app.output import print_json, print_line
 

@@ -16,19 +16,20 @@ from shoal.app.options import Shared, shared_options
 @shared_options
 def command(shared: Shared, *, file_id: str, out: str, version: str | None) -> None:
     """Fetch the file FILE_ID from bucket `filestore` into the file OUT. Every byte is checked. OUT appears only when it
-    is whole; if this fails, what was there before is as it was. Fails with status 3 if there is no such file."""
+    is whole; if this fails, what was there before is as it was. Fails with status 3 if there is no such file.
+
+    With $SERVER_ADDR (HOST:PORT) a gRPC file service is asked, not a cluster.
+    """
     import os
     from pathlib import Path
 
     from shoal.app.filestore.calling import call_files
     from shoal.app.output import print_json, print_line, shown
     from shoal.base.errors import InvalidArgument
-    from shoal.base.ids import parse_version
 
     if out == "-" or (os.path.exists(out) and not os.path.isfile(out)):
         raise InvalidArgument("OUT is a file; `shoal get shoal://filestore/NAME -` writes to standard output")
-    wanted = parse_version(version) if version else None
-    size = call_files(shared, lambda files: files.download(file_id, Path(out), version=wanted))
+    size = call_files(shared, lambda files: files.download(file_id, Path(out), version=version))
     if shared.is_json:
         print_json({"file_id": file_id, "file": os.fsencode(out).decode(errors="replace"), "size": size})
     elif not shared.is_quiet:

@@ -10,7 +10,10 @@ from shoal.app.options import Shared, shared_options
 @shared_options
 def command(shared: Shared, *, file_id: str) -> None:
     """Show name, size, type, times, versions (newest first) and nodes of the file FILE_ID in bucket `filestore`. Fails
-    with status 3 if there is none."""
+    with status 3 if there is none.
+
+    With $SERVER_ADDR (HOST:PORT) a gRPC file service is asked, not a cluster.
+    """
     from shoal.app.filestore.calling import call_files
     from shoal.app.filestore.told import file_document, print_entry
     from shoal.app.output import print_json

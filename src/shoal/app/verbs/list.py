@@ -15,7 +15,10 @@ from shoal.app.options import Shared, shared_options
 @shared_options
 def command(shared: Shared, *, limit: int, skip: int) -> None:
     """List the files in bucket `filestore`, newest first: name, file id, size, time and nodes. The age of a file is
-    that of its first version. `shoal ls shoal://filestore` lists the same by name."""
+    that of its first version. `shoal ls shoal://filestore` lists the same by name.
+
+    With $SERVER_ADDR (HOST:PORT) a gRPC file service is asked, not a cluster.
+    """
     from shoal.app.filestore.calling import call_files
     from shoal.app.filestore.told import file_document, print_page
     from shoal.app.output import print_json

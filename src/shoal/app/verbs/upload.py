@@ -8,16 +8,16 @@ from shoal.app.options import Shared, shared_options
 
 @click.command(epilog="Examples: shoal upload report.pdf · shoal upload report.pdf --copies 3")
 @click.argument("path", shell_complete=local_paths)
-@click.option(
-    "--copies", type=int, default=2, show_default=True, metavar="N", help="Copies to keep; 0 for the cluster's own."
-)
+@click.option("--copies", type=int, show_default="2", metavar="N", help="Copies to keep; 0 for the cluster's own.")
 @click.option("--content-type", metavar="TYPE", default="application/octet-stream", show_default=True)
 @shared_options
-def command(shared: Shared, *, path: str, copies: int, content_type: str) -> None:
+def command(shared: Shared, *, path: str, copies: int | None, content_type: str) -> None:
     """Store the file PATH under its own name in bucket `filestore`, and print its file id. A second upload of the same
     name is a new version of the same file.
 
     When this ends well, a majority of the copies is on disk; in a cluster of fewer nodes there are as many as these.
+
+    With $SERVER_ADDR (HOST:PORT) a gRPC file service is asked, not a cluster; how many copies is for that to say.
     """
     from shoal.app.filestore.calling import call_files
     from shoal.app.filestore.service import UploadOptions

@@ -9,6 +9,7 @@ from shoal.app.filestore import cluster_files
 from shoal.app.filestore.cluster_files import ClusterFiles
 from shoal.app.filestore.service import FilePage, UploadOptions
 from shoal.base.errors import InvalidArgument, NotFound
+from shoal.base.ids import version_text
 from shoal.client.client import Client
 from shoal.core import routes
 from shoal.core.catalog import file_lookup
@@ -65,7 +66,11 @@ async def test_a_file_is_described_by_its_current_version(bench: CoordinatorBenc
     ids = await store(bench, "one", "two", "one")
     entry = await ClusterFiles(client).info(ids[0])
     version = await client.stat(FILESTORE_BUCKET, "one")
-    assert (entry.filename, entry.version_id, entry.updated_ns) == ("one", version.version_id, version.created_ns)
+    assert (entry.filename, entry.version_id, entry.updated_ns) == (
+        "one",
+        version_text(version.version_id),
+        version.created_ns,
+    )
     assert entry.created_ns < entry.updated_ns
     assert len(entry.versions) == 2
     assert list(entry.replicas) == [name for name in Ring("abc").walk(version.placement_key) if name != "c"]
@@ -119,7 +124,11 @@ def test_an_upload_asks_for_its_copies_and_tells_where_they_are() -> None:
         async with lab.client() as client:
             uploaded = await ClusterFiles(client).upload("name", BytesSource(b"content"), options)
             version = await client.stat(FILESTORE_BUCKET, "name")
-        assert (uploaded.file_id, uploaded.version_id, uploaded.size) == (version.file_id, version.version_id, 7)
+        assert (uploaded.file_id, uploaded.version_id, uploaded.size) == (
+            version.file_id,
+            version_text(version.version_id),
+            7,
+        )
         assert list(uploaded.replicas) == [name for name in Ring("abc").walk(version.placement_key) if name != "c"]
         assert version.content_type == "text/plain"
         assert progress == [7]

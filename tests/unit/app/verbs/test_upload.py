@@ -35,10 +35,10 @@ def test_a_second_upload_is_a_version_of_the_same_file(shoal: Shoal, files: Fake
     assert second["replicas"] == ["node-2", "node-1"]
 
 
-def test_two_copies_are_kept_unless_told_otherwise(shoal: Shoal, files: FakeFiles) -> None:
+def test_how_many_copies_are_kept_is_the_services_choice_unless_told(shoal: Shoal, files: FakeFiles) -> None:
     shoal("upload", "report.txt")
     shoal("upload", "report.txt", "--copies", "3", "--content-type", "text/plain", "-q")
-    assert [options.copies for options in files.options] == [2, 3]
+    assert [options.copies for options in files.options] == [None, 3]
     assert [options.content_type for options in files.options] == ["application/octet-stream", "text/plain"]
 
 

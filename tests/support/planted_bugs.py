@@ -35,16 +35,18 @@ _COMMITS_AT_START = 10
 _SEGMENT_BYTES = 64 * KIB
 
 
-def contending(options: SwarmOptions) -> SwarmOptions:
-    """Many users change one register at a time, most of them under a condition."""
-    work = replace(
-        options.workload.work, registers=1, think_mean_ns=MILLISECOND, mix={"put": 1, "put_if": 5, "get": 1}, hurry=0
-    )
-    return replace(
-        options,
-        world=replace(options.world, faults=NetworkFaults(), crashpoint=0),
-        workload=replace(options.workload, clients=3, workers=3, work=work),
-    )
+def mostly(**mix: int) -> Callable[[SwarmOptions], SwarmOptions]:
+    """Many users do these things, often on one name, and the network itself does nothing wrong."""
+
+    def change(options: SwarmOptions) -> SwarmOptions:
+        work = replace(options.workload.work, registers=1, think_mean_ns=20 * MILLISECOND, mix=mix, hurry=0)
+        return replace(
+            options,
+            world=replace(options.world, faults=NetworkFaults(), crashpoint=0),
+            workload=replace(options.workload, clients=3, workers=3, work=work),
+        )
+
+    return change
 
 
 def rotting(options: SwarmOptions) -> SwarmOptions:
@@ -213,22 +215,22 @@ class _EarlyTx(OverlayTx):
 PLANTED_BUGS = (
     PlantedBug(
         "segments are not synced",
-        "no replica of chunk",
+        "is confirmed on",
         Hands(open_store=_store_without(OperationKind.SYNC, SEGMENTS)),
     ),
     PlantedBug(
         "the names of segments are not synced",
-        "no replica of chunk",
+        "is confirmed on",
         Hands(open_store=_store_without(OperationKind.SYNC_DIR, SEGMENTS)),
     ),
     PlantedBug(
         "chunk files are not synced",
-        "no replica of chunk",
+        "is confirmed on",
         Hands(open_store=_store_without(OperationKind.SYNC, FILES)),
     ),
     PlantedBug(
         "the names of chunk files are not synced",
-        "no replica of chunk",
+        "is confirmed on",
         Hands(open_store=_store_without(OperationKind.SYNC_DIR, f"{FILES}/")),
     ),
     PlantedBug(
@@ -238,7 +240,7 @@ PLANTED_BUGS = (
     ),
     PlantedBug(
         "the catalog is not synced",
-        "catalog",
+        "is gone, and nobody removed it",
         Hands(open_engine=_open_unsynced_engine),
     ),
     PlantedBug(
@@ -251,18 +253,20 @@ PLANTED_BUGS = (
         "confirmed replicas, and needs",
         patches=tuple(
             (f"{module}.write_quorum", _lower_quorum)
-            for module in ("shoal.core.placement.spread", "shoal.client.cluster_view", "shoal.core.catalog.chunks")
+            for module in ("shoal.core.placement.spread", "shoal.core.catalog.chunks")
         ),
     ),
     PlantedBug(
         "receipts are not verified",
-        "forged receipts",
+        ": accepted",
         patches=(("shoal.core.catalog.chunks.verify_receipt", _believe),),
+        change=mostly(put=1, trespass=3),
     ),
     PlantedBug(
         "a dead session commits",
         "a dead session",
         patches=(("shoal.core.catalog.commit.check_living", _believe),),
+        change=mostly(put=1, trespass=3),
     ),
     PlantedBug(
         "preconditions are not looked at",
@@ -278,22 +282,25 @@ PLANTED_BUGS = (
         "a precondition is looked at outside of the transaction",
         "",
         patches=(("shoal.engine.sqlite.OverlayTx", _EarlyTx),),
-        change=contending,
+        change=mostly(put=1, put_if=5, get=1),
     ),
     PlantedBug(
         "a foreign placement is accepted",
         "a foreign placement: accepted",
         patches=(("shoal.core.trust.receipts._mac", _mac_of_any_place),),
+        change=mostly(put=1, trespass=3),
     ),
     PlantedBug(
         "a primary is counted twice",
         "one node counted twice: accepted",
         patches=(("shoal.core.catalog.chunks._check_receipts", _count_receipts),),
+        change=mostly(put=1, trespass=3),
     ),
     PlantedBug(
         "a grant for another chunk is accepted",
         "a grant for another chunk: accepted",
         patches=(("shoal.node.service.check_put", _believe),),
+        change=mostly(put=1, trespass=3),
     ),
     PlantedBug(
         "a segment is truncated at its first bad record",
@@ -316,6 +323,7 @@ PLANTED_BUGS = (
         "a refusal is not kept",
         "came again",
         patches=(("shoal.core.catalog.refusals.keep_refusal", _believe),),
+        change=mostly(put=1, put_if=4, delete=1, echo=4),
     ),
 )
 """The regression suite of the simulator: each of them must be found within a few seeds."""

@@ -127,7 +127,7 @@ class Scanner:
         return self._skip(position, is_last=is_last)
 
     def _probe(self, position: int) -> RecordHead | int | None:
-        """As `probe_record`, but None for what could not end within the file."""
+        """As `probe_record`; None for what could not end within the file."""
         offset = self._base + position
         head = probe_record(
             self._buffer,
@@ -135,6 +135,7 @@ class Scanner:
             salt=self._container.salt,
             segment_id=self._container.number,
             offset=offset,
+            room=self._end - offset,
         )
         needed = head.record_bytes if isinstance(head, RecordHead) else head
         return None if needed is None or offset + needed > self._end else head

@@ -237,10 +237,13 @@ def decode_record_head(data: Buffer, *, salt: bytes, segment_id: int, offset: in
     return head
 
 
-def probe_record(data: Buffer, at: int, *, salt: bytes, segment_id: int, offset: int) -> RecordHead | int | None:
-    """The head of the record at `data[at:]`; None if there is none.
+def probe_record(
+    data: Buffer, at: int, *, salt: bytes, segment_id: int, offset: int, room: int | None = None
+) -> RecordHead | int | None:
+    """The head of the record at `data[at:]`; None if there is none, or it would not end within `room` bytes of `at`.
 
-    An int if `data` ends inside something that may be one: so many bytes from `at` are needed to tell.
+    An int if `data` ends inside something that may be one: so many bytes from `at` are needed to tell. `room` keeps
+    what only looks like a record from costing more than a record of the file can: tables are as long as a field says.
     """
     start = at + _PREFIX.size
     if len(data) < at + RECORD_HEADER_BYTES:
@@ -253,6 +256,8 @@ def probe_record(data: Buffer, at: int, *, salt: bytes, segment_id: int, offset:
         return None
     ext_at = at + RECORD_HEADER_BYTES + table_bytes(stored)
     end: int = ext_at + ext_bytes
+    if room is not None and end - at + stored > room:
+        return None
     if len(data) < end:
         return end - at
     if keyed64(salt, data[start:end]) != mac:

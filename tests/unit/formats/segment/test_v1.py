@@ -212,3 +212,19 @@ def test_a_trailer_counts_only_at_the_end_of_its_own_segment() -> None:
             decode_trailer(end, container=container, file_bytes=size)
     with pytest.raises(ChecksumMismatch):
         decode_trailer(end[1:], container=CONTAINER, file_bytes=len(data))
+
+
+def test_a_record_that_could_not_end_within_its_file_is_none() -> None:
+    record = encode_record(replica(1), content(1, 100), offset=8)
+    whole = payload_offset(100) + 100
+    assert probe_record(record, 0, salt=SALT, segment_id=3, offset=8, room=whole) is not None
+    assert probe_record(record, 0, salt=SALT, segment_id=3, offset=8, room=whole - 1) is None
+
+
+def test_a_claim_of_a_huge_table_is_not_read_beyond_its_file() -> None:
+    """An object full of forged heads, found by a scan because its own head is damaged, must not cost a hash each."""
+    header = RecordHeader(1, 0, 0, replica(1), 2**40, 2**40, 3, 8, bytes(32))
+    forged = bytearray(encode_record_head(header._replace(stored_bytes=0), table=b"", salt=SALT))
+    forged[36:44] = (2**40).to_bytes(8, "big")
+    assert probe_record(bytes(forged), 0, salt=SALT, segment_id=3, offset=8, room=2**30) is None
+    assert isinstance(probe_record(bytes(forged), 0, salt=SALT, segment_id=3, offset=8), int)

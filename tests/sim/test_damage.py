@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -22,13 +23,28 @@ from shoal.formats.row import open_row, seal_row
 from shoal.formats.seal import open_seal, pack_seal, sign_seal, verify_seal
 from shoal.formats.segment import SEGMENT_HEADER_BYTES, record_bytes
 from shoal.formats.volume import VolumeFormat, decode_volume_format, encode_volume_format
+from shoal.node.identity import IDENTITY_PATH, open_identity
 from shoal.ports.engine import Row, Tx
 from shoal.store import layout
 from shoal.store.disk import DiskStore
 from shoal.testing.sim.disk import SimDisk, Survival
 from shoal.testing.sim.platter import Platter
+from shoal.wiring.cluster_files import JoinFile, read_json, write_json
 from support.engines import CATALOG, SimulatedKind
-from support.stores import NODE, STORE_UUID, TINY, EventLog, content, get, new_disk, open_store, put, replica, stop
+from support.stores import (
+    NODE,
+    STORE_UUID,
+    TINY,
+    EventLog,
+    content,
+    env_on,
+    get,
+    new_disk,
+    open_store,
+    put,
+    replica,
+    stop,
+)
 
 SMALL = replace(TINY, small_bytes_max=64, fan_out=1)
 OLD_SEGMENT, NEW_SEGMENT = layout.segment_path(1), layout.segment_path(2)
@@ -289,6 +305,64 @@ async def test_a_log_cut_anywhere_is_refused_or_harmless() -> None:
         disk.power_cycle(Survival.ALL_KEPT)
         refused += not await is_served(disk)
     assert refused > 400
+
+
+# The files of a node and of its cluster.
+
+CLUSTER_ID = "c" * 32
+
+
+async def node_directory(*, has_previous: bool) -> SimDisk:
+    """A node that was given its name, which makes a predecessor, or was never asked."""
+    disk = new_disk()
+    identity = await open_identity(env_on(disk), cluster_id=CLUSTER_ID)
+    if has_previous:
+        await identity.rename("node-1")
+    return disk
+
+
+async def changes_of(has_previous: bool) -> AsyncIterator[SimDisk]:
+    """A node's directory for every flipped bit and every cut of its identity."""
+    size = (await node_directory(has_previous=has_previous)).size_now(IDENTITY_PATH)
+    for bit in range(size * 8):
+        disk = await node_directory(has_previous=has_previous)
+        disk.flip_bit(IDENTITY_PATH, bit // 8, bit % 8)
+        yield disk
+    for length in range(size):
+        disk = await node_directory(has_previous=has_previous)
+        disk.truncate_now(IDENTITY_PATH, length)
+        yield disk
+
+
+async def test_a_damaged_identity_gives_way_to_its_predecessor() -> None:
+    whole = await open_identity(env_on(await node_directory(has_previous=True)), cluster_id=CLUSTER_ID)
+    async for disk in changes_of(has_previous=True):
+        found = await open_identity(env_on(disk), cluster_id=CLUSTER_ID)
+        assert found.current.node_id == whole.current.node_id
+        assert disk.exists_now(f"{IDENTITY_PATH}.damaged")
+
+
+async def test_a_damaged_identity_without_a_predecessor_stops_the_node() -> None:
+    async for disk in changes_of(has_previous=False):
+        with pytest.raises(CorruptionError):
+            await open_identity(env_on(disk), cluster_id=CLUSTER_ID)
+
+
+def test_a_damaged_join_file_is_refused_or_is_another(tmp_path: Path) -> None:
+    """It has no checksum: a wrong secret or cluster id is refused by the coordinator, and nothing is lost by that."""
+    path = tmp_path / "join"
+    write_json(path, JoinFile(CLUSTER_ID, "0a" * 32))
+    content_before = path.read_bytes()
+    for bit in range(len(content_before) * 8):
+        flipped = bytearray(content_before)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        try:
+            found = read_json(path, JoinFile)
+        except InvalidArgument:
+            continue
+        changed_blank = content_before[bit // 8 : bit // 8 + 1].isspace()
+        assert changed_blank or found != JoinFile(CLUSTER_ID, "0a" * 32)
 
 
 # Every bit and every cut of the small formats.

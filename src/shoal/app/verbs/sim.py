@@ -8,7 +8,7 @@ import click
 if TYPE_CHECKING:
     from shoal.testing.sim.campaign import Tally
     from shoal.testing.sim.reduction import Reduction
-    from shoal.testing.sim.seed_run import SeedReport
+    from shoal.testing.sim.seed_run import SeedReport, SeedRun
     from shoal.testing.sim.swarm import Profile
 
 _SEEDS = 40
@@ -51,7 +51,7 @@ def command(
     Disks, network, clocks and time are simulated; a seed is the same run on every machine with the same code and the
     same minor version of Python. Every seed ends with an audit: nothing acknowledged is lost, no byte is wrong, each
     name has an order of its operations, and all work comes to an end. From 200 seeds on every kind of fault must have
-    fired. Exit status 1 if a seed failed.
+    fired. Exit status 1 if a seed failed. Ctrl-C ends the run after telling of the seeds that are over.
     """
     import json
     import platform
@@ -85,6 +85,8 @@ def command(
         former = ledger.read_text(encoding="utf-8") if ledger.exists() else ""
         ledger.write_text(with_entry(former, entry), encoding="utf-8")
     print_line(tally.verdict())
+    if campaign.is_interrupted:
+        raise KeyboardInterrupt
     if not tally.is_well:
         raise click.exceptions.Exit(1)
 
@@ -98,30 +100,39 @@ class _Campaign:
         self._reduction = reduction
         self._shrinks = shrinks
         self._is_quiet = is_quiet
+        self.is_interrupted = False
+        """Whether somebody had enough before the end."""
 
     def run(self, seeds: range) -> "Tally":
         """All of them, or until the first that fails if that one is to be made small."""
+        from shoal.testing.sim.campaign import Tally, play_seed
+
+        tally = Tally(self._profile)
+        try:
+            for seed in seeds:
+                run, report = play_seed(seed, self._profile, self._reduction)
+                tally.add(report)
+                self._tell(run, report)
+                if report.failure is not None and self._shrinks:
+                    self._shrink(report)
+                    break
+        except KeyboardInterrupt:
+            self.is_interrupted = True
+        return tally
+
+    def _tell(self, run: "SeedRun", report: "SeedReport") -> None:
         import sys
 
         from shoal.app.output import print_line
-        from shoal.testing.sim.campaign import Tally, play_seed
         from shoal.testing.sim.seed_line import evidence, summary
 
-        tally = Tally(self._profile)
-        for seed in seeds:
-            run, report = play_seed(seed, self._profile, self._reduction)
-            tally.add(report)
-            if report.failure is not None or not self._is_quiet:
-                print_line(summary(report))
-            if report.failure is not None:
-                for text in evidence(run, report):
-                    print_line("\n".join(f"  {line}" for line in text.splitlines()))
-                print_line(f"  again: {self._command(seed, self._reduction)}")
-            sys.stdout.flush()
-            if report.failure is not None and self._shrinks:
-                self._shrink(report)
-                break
-        return tally
+        if report.failure is not None or not self._is_quiet:
+            print_line(summary(report))
+        if report.failure is not None:
+            for text in evidence(run, report):
+                print_line("\n".join(f"  {line}" for line in text.splitlines()))
+            print_line(f"  again: {self._command(report.seed, self._reduction)}")
+        sys.stdout.flush()
 
     def _shrink(self, report: "SeedReport") -> None:
         from shoal.app.output import print_line

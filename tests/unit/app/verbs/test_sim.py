@@ -26,6 +26,10 @@ REPORT = SeedReport(
 )
 
 
+INTERRUPTED = 900
+"""While this seed runs somebody has enough."""
+
+
 @pytest.fixture(autouse=True)
 def play(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seeds from 1000 on fail while operations are 10 or more and clogs are not left out."""
@@ -33,6 +37,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> None:
     def fake_play(run: SeedRun) -> SeedReport:
         seed = run.world.seed
         run.world.close()
+        if seed == INTERRUPTED:
+            raise KeyboardInterrupt
         options = run.options
         is_bad = seed >= 1000 and options.workload.operations >= 10 and "clog" in options.nemesis.harms
         return replace(REPORT, seed=seed, failure=Deadlock("all wait") if is_bad else None)
@@ -87,6 +93,13 @@ def test_the_result_is_written_for_programs(tmp_path: Path, capsys: pytest.Captu
     assert (entry["commit"], entry["seeds"], entry["verdict"]) == ("abc", 2, "ok")
     assert json.loads(ledger.read_text()) == [entry, entry]
     assert capsys.readouterr().out.count("ok: 2 seeds") == 2
+
+
+def test_an_interrupted_run_tells_of_what_is_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = tmp_path / "result.json"
+    assert main(["sim", "--seed", str(INTERRUPTED - 2), "--seeds", "5", "-q", "--json", str(result)]) == 130
+    assert json.loads(result.read_text())["seeds"] == 2
+    assert capsys.readouterr().out.startswith("ok: 2 seeds")
 
 
 @pytest.mark.parametrize("words", [["--profile", "none"], ["--without", "clock"], ["--seeds", "0"]])

@@ -27,7 +27,7 @@ from shoal.testing.sim.ledger import Ledger, Value
 from shoal.testing.sim.outcome import SURELY_NOT_DONE
 from shoal.wiring.transfers import BytesSink, BytesSource
 
-SIZES = (0, 1, 4096, 4096, 70_000, 300_000, MIB + 17, 3 * MIB)
+SIZES = (0, 1, 100, 4096, 4096, 70_000, 70_000, 300_000, MIB + 17, 3 * MIB)
 """Inline and in several chunks; in segments and, from 1 MiB on, in files of their own."""
 CHUNK_BYTES = MIB + 4096
 
@@ -37,7 +37,7 @@ SURELY_NOT = (*SURELY_NOT_DONE, CallerError)
 _MIX = {"put": 12, "get": 4, "delete": 2, "copy": 2, "make_key": 1}
 _KEYS_OF_EACH = 4
 _TAG = "tag"
-_PAUSE_S = 0.02
+_PAUSE_S = 0.03
 _PAGE = 1000
 
 

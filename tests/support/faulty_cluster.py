@@ -20,7 +20,7 @@ COORDINATOR = "coordinator"
 FREE_PORT = "127.0.0.1:0"
 
 _ORDER_S = 60.0
-_REACH_S = 2.0
+_REACH_S = 1.5
 """A point that the load has not passed by then is one of a stop or a start."""
 _BUGS = ("Traceback", "handler_failed", "reply_broken", "invariant", "this is a bug")
 
@@ -96,8 +96,8 @@ class FaultyCluster:
         """Let a process kill itself at the `passing`-th passing of `point`, and start it again. What its work does not
         pass, a stop and a start may. Raises: AssertionError if it never came by."""
         child, order = self.child(name), self.plan.orders / name
-        _write_order(order, f"{point} {passing}")
-        for seconds in (_REACH_S, _ORDER_S):
+        crashing.give_order(order, point, passing)
+        for seconds in (*[_REACH_S] * passing, _ORDER_S):
             child.may_run.clear()
             if not await _is_gone(child, seconds) and child.pid is not None:
                 os.kill(child.pid, signal.SIGTERM)
@@ -111,8 +111,7 @@ class FaultyCluster:
         """All of them at once, and all are started again."""
         children = [self.child(name) for name in self.names]
         await asyncio.gather(*(self.supervisor.kill(child) for child in children))
-        for child in children:
-            await self.supervisor.resume(child)
+        await asyncio.gather(*(self.supervisor.resume(child) for child in children))
 
     @asynccontextmanager
     async def dead(self, name: str) -> AsyncIterator[None]:
@@ -152,12 +151,6 @@ async def faulty_cluster(plan: FaultyPlan) -> AsyncIterator[FaultyCluster]:
             yield FaultyCluster(plan, supervisor)
         finally:
             await supervisor.stop()
-
-
-def _write_order(order: Path, text: str) -> None:
-    fresh = order.with_suffix(".new")
-    fresh.write_text(text)
-    fresh.rename(order)
 
 
 async def _is_gone(child: Child, seconds: float) -> bool:

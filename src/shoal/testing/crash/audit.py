@@ -8,12 +8,11 @@ from shoal.engine.sqlite import SqliteEngine
 from shoal.ports.engine import Row, Snapshot, Tx
 from shoal.store.disk import DiskStore
 from shoal.testing.crash.life import FIRST_KEY, LAST_KEY, put
-from shoal.testing.crash.machine import Machine, start
+from shoal.testing.crash.machine import RECOVERY_SEED, Machine, start
 from shoal.testing.crash.promises import PromiseBroken, Promises
 from shoal.testing.sim.disk import SimDisk
 
 _AFTER = ReplicaId(mint_chunk_id(SessionId(8), 1), 0, 1)
-_AFTER_SEED = 1_000_003
 _REPLICAS_MAX = 1000
 
 
@@ -32,7 +31,7 @@ class Audit:
             raise PromiseBroken(f"recovery fails: {type(exc).__name__}: {exc} {exc.facts}") from exc
 
     async def _judge(self, disk: SimDisk, operation: int) -> None:
-        machine = await start(disk, with_catalog=self.with_catalog, seed=_AFTER_SEED)
+        machine = await start(disk, with_catalog=self.with_catalog, seed=RECOVERY_SEED)
         try:
             await self.judge_running(machine, operation)
             await _go_on(machine)

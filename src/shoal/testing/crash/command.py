@@ -91,7 +91,8 @@ def _halves(states: int) -> tuple[int, int]:
 def _counts(tallies: tuple[Tally, Tally]) -> str:
     store, both = tallies
     states, lives = store.states + both.states, store.sequences + both.sequences
-    return f"{states} states of {lives} sequences ({both.states} with the catalog on the same disk)"
+    again = store.cut_again + both.cut_again
+    return f"{states} states of {lives} sequences ({both.states} with the catalog on the same disk, {again} cut again)"
 
 
 def _say(line: str) -> None:

@@ -18,6 +18,8 @@ from shoal.testing.sim.sqlite_vfs import open_sim_engine
 NODE_ID = NodeId("c5" * 16)
 STORE_UUID = bytes(range(16))
 CATALOG = "catalog.db"
+RECOVERY_SEED = 1_000_003
+"""Of the process that comes after a cut: it draws other salts than those before it."""
 SMALL_BYTES_MAX = 600
 """Larger replicas get a file."""
 

@@ -21,6 +21,7 @@ HARMS = (*HOST_HARMS, *ROUTE_HARMS, *DISK_HARMS)
 """All that I can do."""
 
 _PARTITIONS_MAX = 2
+_BRIDGE_SHARE = 0.2
 _LOST_WALLS = (10 * MINUTE, -10 * MINUTE, -56 * 365 * 24 * HOUR, 80 * 365 * 24 * HOUR)
 """How far off a clock is that was set wrong: by minutes, to the year 1970, to 2106."""
 
@@ -120,11 +121,15 @@ class Nemesis:
             host.pause(self._draw_harm_ns())
 
     def partition(self) -> None:
-        """One host from the others, or a half from the other, both ways or one; at most two such cuts at a time."""
+        """One host from the others, a half from the other, some from the rest, or two halves that one host still
+        reaches both of; both ways or one; at most two such cuts at a time."""
         if len(self._partitions) >= _PARTITIONS_MAX:
             return
         names = self._rng.sample(self._names, len(self._names))
-        cut = 1 if self._rng.random() < 0.5 else max(1, len(names) // 2)
+        half = max(1, len(names) // 2)
+        cut = self._rng.choice((1, 1, half, half, self._rng.randint(1, len(names) - 1)))
+        if cut < len(names) - 1 and self._rng.random() < _BRIDGE_SHARE:
+            names.pop()
         partition = self._world.network.partition(names[:cut], names[cut:], is_one_way=self._rng.random() < 0.3)
         self._partitions[partition] = None
         self._later(lambda: self._heal(partition))

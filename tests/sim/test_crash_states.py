@@ -16,6 +16,8 @@ from shoal.testing.sim.sqlite_vfs import _SimVfsFile
 
 STATES = 5_000
 Planted = Callable[[pytest.MonkeyPatch], None]
+pytestmark = pytest.mark.timeout(400)
+"""Seconds of a machine that has other things to do: some of these take a quarter of a minute alone."""
 
 
 @pytest.mark.parametrize("with_catalog", [False, True], ids=["store", "store-and-catalog"])

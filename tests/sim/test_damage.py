@@ -47,6 +47,8 @@ from support.stores import (
 )
 
 SMALL = replace(TINY, small_bytes_max=64, fan_out=1)
+pytestmark = pytest.mark.timeout(400)
+"""Seconds of a machine that has other things to do: some of these take a quarter of a minute alone."""
 OLD_SEGMENT, NEW_SEGMENT = layout.segment_path(1), layout.segment_path(2)
 IN_OLD, IN_NEW, IN_FILES = (1, 2), (11, 12, 13), (21, 22)
 DELETED, LAST = replica(4), replica(13)

@@ -36,6 +36,8 @@ SEQUENCE = (
     Step.PUT,
 )
 FULL = (FaultKind.NO_SPACE, FaultKind.OVER_QUOTA, FaultKind.SHORT_WRITE)
+pytestmark = pytest.mark.timeout(400)
+"""Seconds of a machine that has other things to do: some of these take a quarter of a minute alone."""
 
 
 class Errand:

@@ -63,6 +63,12 @@ def test_a_protocol_without_one_of_its_rules_breaks(mutant: Scenario) -> None:
     assert found.trace
 
 
+def test_what_is_built_otherwise_is_harmless() -> None:
+    """Reports are settled on rows of any state, where the protocol asks for live ones."""
+    built = [mutant for mutant in MUTANTS if mutant.mutation is Mutation.CONFIRM_ON_ANY_ROW and mutant.is_staged]
+    assert [explore(mutant).violation for mutant in built] == [None]
+
+
 def test_every_mutation_has_a_scenario() -> None:
     assert {mutant.mutation for mutant in MUTANTS} == set(Mutation)
 

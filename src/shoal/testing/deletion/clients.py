@@ -103,7 +103,8 @@ def _confirmations(state: State, scenario: Scenario) -> Iterator[Step]:
     for replica in state.receipts:
         chunk, number, node = replica
         row = state.rows[chunk]
-        if row is None or row.state is not RowState.LIVE:
+        is_any = scenario.mutation is Mutation.CONFIRM_ON_ANY_ROW
+        if row is None or (row.state is not RowState.LIVE and not is_any):
             continue
         is_unwritten = scenario.mutation is Mutation.COPY_BEFORE_INTENT and number > scenario.client_max
         intended = (number, node, INTENDED)

@@ -27,9 +27,11 @@ class Mutation(Enum):
     NO_GONE_ROW = "a removed row is forgotten while its session lives"
     READERS_LOOK_UP_AGAIN = "readers are not protected, but look up again"
     NODES_IGNORE_EPOCHS = "a node takes calls of an old holder"
+    CONFIRM_ON_ANY_ROW = "a placement is confirmed on a staged or condemned row as well"
+    """What the catalog does: a report is settled whatever the state of the row that names its placement."""
 
 
-HARMLESS = frozenset({Mutation.READERS_LOOK_UP_AGAIN, Mutation.NODES_IGNORE_EPOCHS})
+HARMLESS = frozenset({Mutation.READERS_LOOK_UP_AGAIN, Mutation.NODES_IGNORE_EPOCHS, Mutation.CONFIRM_ON_ANY_ROW})
 """Mutations that must hold: the rule that they leave out serves something else."""
 
 

@@ -91,4 +91,6 @@ MUTANTS = (
     _mutant(Mutation.NO_GONE_ROW, replace(_PLAIN, session_keys=((0,), (1, 2)))),
     _mutant(Mutation.READERS_LOOK_UP_AGAIN, replace(_MOVE, has_reader=True)),
     _mutant(Mutation.NODES_IGNORE_EPOCHS, replace(_MOVE, has_takeover=True)),
+    _mutant(Mutation.CONFIRM_ON_ANY_ROW, replace(_PLAIN, chunk_nodes=((0,), (1, 0)), is_staged=True)),
+    _mutant(Mutation.CONFIRM_ON_ANY_ROW, replace(_PLAIN, placements_max=3, is_split=False)),
 )

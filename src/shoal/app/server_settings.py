@@ -90,7 +90,7 @@ FILESTORE = _group(
             help="Serve bucket `filestore` without a key, to all on this machine."),
     setting("--filestore-copies", type=COPIES, default="2", show_default=True,
             help="Copies of each file of the gRPC file service: auto, or a number."),
-    setting("--filestore-memory", type=SIZE, default="288MiB", show_default=True,
+    setting("--filestore-memory", type=SIZE, default="384MiB", show_default=True,
             help="For the bytes of its uploads and downloads; who finds none left waits."),
 )  # fmt: skip
 """How a gateway keeps files."""

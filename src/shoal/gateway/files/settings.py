@@ -22,9 +22,9 @@ class FileServiceSettings:
     chunk_bytes_max: int = 4 * MIB
     """Files are cut by this, or by the cluster's chunk size if that is smaller: some chunks of each upload are in
     memory."""
-    bytes_in_flight: int = 8 * MIB
+    bytes_in_flight: int = 16 * MIB
     """Of one transfer; beside them comes what is being filled."""
-    memory_bytes: int = 288 * MIB
+    memory_bytes: int = 384 * MIB
     """Held by all transfers together."""
     memory_patience_ns: int = 60 * SECOND
     stall_ns: int = 30 * SECOND

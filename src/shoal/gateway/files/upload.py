@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from shoal.base.env import Clock
-from shoal.base.errors import NotFound
+from shoal.base.errors import NotFound, ShoalError
 from shoal.base.ids import version_text
 from shoal.client.client import Client
 from shoal.client.put import PutOptions
@@ -48,9 +48,13 @@ class Upload:
 
     async def _store(self, caller: Caller, messages: UploadMessages) -> bytes:
         client = caller.client
-        opening = await messages.opening()
-        await self._bucket.ensure(client)
-        version = await self._put(client, opening, messages.frames())
+        try:
+            opening = await messages.opening()
+            await self._bucket.ensure(client)
+            version = await self._put(client, opening, messages.frames())
+        except ShoalError:
+            await messages.drain()
+            raise
         return UploadResponse(
             file_id=version.file_id,
             version_id=version_text(version.version_id),

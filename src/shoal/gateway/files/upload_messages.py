@@ -4,7 +4,9 @@ An end of stream alone says nothing: gRPC shows a sender that died, a call that 
 refused for its size by the same sign as a sender that is done. Only a call that is still alive after it has ended well.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shoal.base.errors import InvalidArgument
@@ -13,6 +15,8 @@ from shoal.gateway.files.patience import Patience
 from shoal.gateway.files.settings import MESSAGE_BYTES_MAX
 from shoal.gateway.rpc.door import parse
 from shoal_pb.filestore_pb2 import UploadRequest
+
+_DRAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class UploadMessages:
         self._total_size = 0
         self._came = 0
         self._first: list[bytes] = []
+        self._is_ended = False
 
     async def opening(self) -> Opening:
         """Read until a message names the file. Raises: InvalidArgument if none does, or none can be called so."""
@@ -63,10 +68,18 @@ class UploadMessages:
         if self._total_size and self._came != self._total_size:
             raise InvalidArgument(f"total_size says {self._total_size} bytes, and {self._came} came")
 
+    async def drain(self) -> None:
+        """Read on for a moment without keeping anything: a sender that is still sending may not hear why it failed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_S):
+                while not self._is_ended:
+                    self._is_ended = await anext(self._requests, None) is None
+
     async def _next(self) -> UploadRequest | None:
         async with self._patience.waiting():
             raw = await anext(self._requests, None)
         if raw is None:
+            self._is_ended = True
             await self._confirm_alive()
             return None
         return parse(UploadRequest, raw)

@@ -19,6 +19,8 @@ from shoal.net.address import format_address, parse_address
 # They register what the services are called with reflection.
 from shoal_pb import admin_pb2, filestore_pb2  # noqa: F401
 
+_WINDOW_BYTES = 512 * KIB
+"""What a client may send that nobody has asked for yet."""
 _SLACK_BYTES = 64 * KIB
 """For all of a message but its bytes."""
 
@@ -45,6 +47,10 @@ class ServerSettings:
             ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX + _SLACK_BYTES),
             ("grpc.max_concurrent_streams", self.streams_max),
             ("grpc.max_allowed_incoming_connections", self.connections_max),
+            # A window that is measured grows to many MiB for each call, read or not; a message that is waited for still
+            # gets what it needs.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
             ("grpc.server_handshake_timeout_ms", 10_000),
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 20_000),

@@ -1,12 +1,13 @@
 """What the messages of an upload say, and when their end is believed."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
 from shoal.base.errors import InvalidArgument
 from shoal.base.units import MIB
+from shoal.gateway.files import upload_messages
 from shoal.gateway.files.patience import Patience
 from shoal.gateway.files.settings import FileServiceSettings
 from shoal.gateway.files.upload_messages import Opening, UploadMessages
@@ -101,6 +102,25 @@ async def test_sizes_that_contradict_or_are_none_are_refused(sizes: tuple[int, i
     sent = (UploadRequest(filename="n", total_size=first), UploadRequest(chunk=b"ab", total_size=second))
     with pytest.raises(InvalidArgument, match="total_size is"):
         await all_of(messages_of(*sent))
+
+
+async def test_who_is_refused_is_heard_out_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = messages_of(UploadRequest(filename="a\0b"), *chunks(*[b"x"] * 100))
+    with pytest.raises(InvalidArgument):
+        await messages.opening()
+    await messages.drain()
+    await messages.drain()
+    with pytest.raises(InvalidArgument, match="no message has a filename"):
+        await messages.opening()
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0)
+            yield b""
+
+    monkeypatch.setattr(upload_messages, "_DRAIN_S", 0.001)
+    patience = Patience(ManualClock(), FileServiceSettings())
+    await UploadMessages(endless(), confirm_alive=asyncio.Event().wait, patience=patience).drain()  # type: ignore[arg-type]
 
 
 async def test_the_end_of_a_stream_whose_call_died_is_no_end() -> None:

@@ -15,6 +15,7 @@ from shoal.wiring.log import Level, StreamLog
 from support.audited_load import Book, User, audit, load
 from support.crash_points import crash_points
 from support.faulty_cluster import COORDINATOR, FaultyCluster, FaultyPlan, faulty_cluster
+from support.replica_audit import audit_replicas
 
 NODES = ("node-1", "node-2", "node-3")
 USERS = 4
@@ -44,5 +45,6 @@ async def test_a_crash_at_any_point_loses_nothing_that_was_acknowledged(tmp_path
                 crashes.create_task(crash_in_turn(cluster, cycle(NODES), points["node"]))
             await cluster.kill_all()
             await audit(client, book)
+            await audit_replicas(client, book, cluster.plan)
         cluster.assert_no_bugs()
     assert book.count("done") > sum(map(len, points.values()))

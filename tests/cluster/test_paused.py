@@ -24,6 +24,7 @@ from shoal.wiring.log import Level, StreamLog
 from support.audited_load import Book, User, audit, load
 from support.faulty_cluster import COORDINATOR, FaultyCluster, FaultyPlan, faulty_cluster
 from support.processes import SHOAL
+from support.replica_audit import audit_replicas
 
 LOG = StreamLog(level=Level.ERROR)
 SESSION_TTL_S = 1.5
@@ -97,6 +98,7 @@ async def test_who_stood_still_for_too_long_goes_on_and_nothing_is_lost_or_done_
     await audit(pausable.client, book)
     await cluster.kill_all()
     await audit(pausable.client, book)
+    await audit_replicas(pausable.client, book, cluster.plan)
 
 
 async def test_a_writer_that_stood_still_past_its_session_makes_its_object_whole_or_not_at_all(

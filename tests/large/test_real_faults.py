@@ -17,6 +17,7 @@ from support.fault_proxy import POSSIBLE, Fault
 from support.faulty_cluster import COORDINATOR, FaultyCluster, FaultyPlan, faulty_cluster
 from support.harmed_cluster import harmed
 from support.objects import client_of
+from support.replica_audit import audit_replicas
 
 NODES = ("node-1", "node-2", "node-3")
 PASSINGS = (1, 2, 5)
@@ -46,6 +47,7 @@ async def test_a_crash_at_any_passing_of_any_point_loses_nothing_that_was_acknow
                 await audit(client, book)
         await cluster.kill_all()
         await audit(client, book)
+        await audit_replicas(client, book, cluster.plan)
         cluster.assert_no_bugs()
 
 

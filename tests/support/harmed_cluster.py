@@ -20,6 +20,7 @@ from shoal.wiring.log import Level, StreamLog
 from support.audited_load import Book, User, audit, load
 from support.fault_proxy import Fault, FaultProxy
 from support.faulty_cluster import COORDINATOR, FaultyCluster, FaultyPlan, faulty_cluster
+from support.replica_audit import audit_replicas
 
 NAMES = (COORDINATOR, "node-1", "node-2", "node-3")
 USERS = 6
@@ -31,7 +32,7 @@ SHORT = ClientSettings(
     read_head_deadline_ns=800 * MILLISECOND,
 )
 FIRED_MIN = 3
-DONE_MIN = 40
+DONE_MIN = 25
 SECONDS_MAX = 600.0
 
 
@@ -65,6 +66,7 @@ class Harmed:
         await audit(self.client, self.book)
         await self.cluster.kill_all()
         await audit(self.client, self.book)
+        await audit_replicas(self.client, self.book, self.cluster.plan)
         self.cluster.assert_no_bugs()
 
     def _has_seen_enough(self, faults: Sequence[Fault], done_min: int) -> bool:

@@ -135,10 +135,14 @@ class Insider:
 
     def fetch(self, address: Address, node: NodeId, replica: ReplicaId) -> bytes:
         """All that the node sends for a replica: table and blocks."""
-        headers = {routes.GRANT_HEADER: self.read_grant(replica, node)}
-        answer = send(address, "GET", replica_target(replica), headers=headers)
+        answer = self.answer(address, node, replica)
         assert answer.status == 200, answer
         return answer.body
+
+    def answer(self, address: Address, node: NodeId, replica: ReplicaId) -> Answer:
+        """What the node says to whoever wants all of a replica."""
+        headers = {routes.GRANT_HEADER: self.read_grant(replica, node)}
+        return send(address, "GET", replica_target(replica), headers=headers)
 
 
 def replica_target(replica: ReplicaId) -> str:

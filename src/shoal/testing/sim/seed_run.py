@@ -31,6 +31,7 @@ STORM_MAX_NS = 3 * MINUTE
 CALM_MAX_NS = 10 * MINUTE
 """Virtual time in which everything must settle, once there are no more faults."""
 _LOOK_S = 0.1
+_LOOKS_BETWEEN_INSTANTS = 100
 _RESTART_S = 1.0
 _AUDITOR = "auditor"
 _PROBER = "prober"
@@ -153,8 +154,12 @@ class SeedRun:
     async def _watch(self, is_reached: Callable[[], bool]) -> None:
         """Let the storm go on until then, or for long enough."""
         end_ns = self.world.loop.now_ns() + STORM_MAX_NS
+        looks = 0
         while not is_reached() and self.world.loop.now_ns() < end_ns:
             await self._look()
+            looks += 1
+            if looks % _LOOKS_BETWEEN_INSTANTS == 0:
+                await self._look_at_instant()
             if self._crashes_before_puts is None and self.chronicle.acknowledged_count:
                 self._crashes_before_puts = self._crashes()
 

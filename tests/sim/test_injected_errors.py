@@ -5,6 +5,7 @@ was acknowledged is lost (by a kill, or by a power cut, of which only what was s
 well again a restart is whole.
 """
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from itertools import count
@@ -16,7 +17,7 @@ from shoal.testing.crash.audit import Audit
 from shoal.testing.crash.life import Life
 from shoal.testing.crash.machine import Machine, kill_process
 from shoal.testing.crash.promises import PromiseBroken
-from shoal.testing.crash.step import Step
+from shoal.testing.crash.step import Step, alphabet
 from shoal.testing.sim.disk import FaultKind, Survival
 from shoal.testing.sim.file import SimFile
 
@@ -43,7 +44,10 @@ pytestmark = pytest.mark.timeout(400)
 class Errand:
     """I live through the sequence on a disk that fails, as somebody does who asks on after an error."""
 
-    def __init__(self, kind: FaultKind, index: int, *, times: int | None) -> None:
+    def __init__(
+        self, kind: FaultKind, index: int, *, times: int | None, sequence: tuple[Step, ...] = SEQUENCE
+    ) -> None:
+        self._sequence = sequence
         self._reads_always = kind is FaultKind.READ_EIO
         self.life = Life(with_catalog=True)
         self.audit = Audit(self.life.promises, with_catalog=True)
@@ -58,7 +62,7 @@ class Errand:
     async def run(self) -> None:
         """All steps, the rest of them also after an error; a process that cannot start or stop is left."""
         machine = await self._started()
-        for step in SEQUENCE:
+        for step in self._sequence:
             if machine is None:
                 return
             try:
@@ -83,14 +87,14 @@ class Errand:
         except ShoalError as exc:
             self.errors.append(exc)
 
-    async def judge(self, *, by_kill: bool) -> None:
-        """The disk is well again. Raises: PromiseBroken."""
+    async def judge(self, *, survival: Survival | None) -> None:
+        """The disk is well again, after a power cut, or a kill if nothing has to survive. Raises: PromiseBroken."""
         disk = self.life.disk
         disk.faults.clear()
         operation = disk.operations
         await kill_process(disk)
-        if not by_kill:
-            disk.power_cycle(Survival.ALL_LOST)
+        if survival is not None:
+            disk.power_cycle(survival)
         await self.audit.judge(disk, operation)
 
 
@@ -100,14 +104,17 @@ async def errands(kind: FaultKind, *, by_kill: bool, times: int | None = 1) -> A
         errand = Errand(kind, index, times=times)
         await errand.run()
         fired = errand.fired
-        await errand.judge(by_kill=by_kill)
+        await errand.judge(survival=None if by_kill else Survival.ALL_LOST)
         if not fired:
             assert index > 40, f"{kind} could hit {index} calls only"
             return
         yield errand
 
 
-@pytest.mark.parametrize("kind", [FaultKind.READ_EIO, FaultKind.WRITE_EIO, FaultKind.SYNC_EIO, *FULL])
+KINDS = (FaultKind.READ_EIO, FaultKind.WRITE_EIO, FaultKind.SYNC_EIO, *FULL)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_one_error_at_any_call_loses_nothing_and_says_who_must_act(kind: FaultKind) -> None:
     allowed = {StorageFull, DiskFailed} if kind in FULL else {DiskFailed}
     async for errand in errands(kind, by_kill=False):
@@ -138,3 +145,19 @@ async def test_a_sync_whose_failure_is_passed_over_is_found(monkeypatch: pytest.
     with pytest.raises(PromiseBroken):
         async for _ in errands(FaultKind.SYNC_EIO, by_kill=False):
             pass
+
+
+@pytest.mark.parametrize("part", range(4))
+async def test_errors_in_drawn_lives_lose_nothing(part: int) -> None:
+    fired = 0
+    for seed in range(part, 240, 4):
+        rng = random.Random(seed)
+        sequence = tuple(rng.choices(alphabet(with_catalog=True), k=rng.randint(3, 12)))
+        times = rng.choice([1, 1, 2, 5, None])
+        errand = Errand(rng.choice(KINDS), rng.randrange(20, 200), times=times, sequence=sequence)
+        if rng.random() < 0.3:
+            errand.life.disk.fail(rng.choice(KINDS), rng.randrange(20, 200))
+        await errand.run()
+        fired += bool(errand.fired)
+        await errand.judge(survival=rng.choice([None, *Survival]))
+    assert fired > 10

@@ -112,3 +112,12 @@ def test_operations_are_counted_by_their_end() -> None:
     assert chronicle.operations == 2
     assert dict(chronicle.counts) == {"put done": 1, "put refused": 1}
     assert chronicle.acknowledged_count == 0
+
+
+def test_a_write_that_was_surely_not_done_may_not_be_read() -> None:
+    chronicle = new_chronicle()
+    written(chronicle, "a", "put 1")
+    chronicle.failed(chronicle.begin("a", Write("put 2")))
+    with pytest.raises(LedgerBroken):
+        chronicle.read("a", "put 2", chronicle.reading())
+    assert chronicle.ledger.open_count == 0

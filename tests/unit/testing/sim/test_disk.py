@@ -11,13 +11,16 @@ from shoal.testing.sim.disk import PowerCut, SimDisk, Survival
 
 
 async def test_it_serves_the_port() -> None:
-    disk: Disk = SimDisk(random.Random(1), capacity_bytes=100)
+    disk = SimDisk(random.Random(1), capacity_bytes=100)
+    port: Disk = disk
+    assert await port.list("") == []
     file = await disk.open("a", OpenMode.CREATE)
     await file.pwrite(0, bytes(60))
     space = await disk.space()
     assert (space.total_bytes, space.free_bytes) == (100, 40)
     with pytest.raises(StorageFull):
         await file.allocate(0, 101)
+    assert disk.refused_count == 1
     assert file.descriptor() is None
 
 
@@ -107,3 +110,16 @@ def test_creating_what_exists_changes_nothing() -> None:
     disk.write_now("a", 0, b"abc")
     disk.create_now("a")
     assert (disk.size_now("a"), disk.operations) == (3, 2)
+
+
+async def test_when_its_process_has_ended_handles_are_dead_and_the_cache_stays() -> None:
+    disk = SimDisk(random.Random(1))
+    file = await disk.open("a", OpenMode.CREATE)
+    await file.pwrite(0, b"cached")
+    disk.end_process()
+    with pytest.raises(PowerCut):
+        await file.pread(0, 6)
+    disk.process_crash()
+    assert disk.read_now("a", 0, 6) == b"cached"
+    with pytest.raises(PowerCut):
+        await file.pread(0, 6)

@@ -51,3 +51,11 @@ def test_of_two_faults_at_one_call_the_first_planned_wins() -> None:
     plan.add(FaultKind.SHORT_WRITE, 0, path=None, times=1)
     plan.add(FaultKind.WRITE_EIO, 0, path=None, times=1)
     assert drawn(plan, WRITE, WRITE) == [FaultKind.SHORT_WRITE, None]
+
+
+def test_what_is_forgotten_never_fires_and_the_rest_does() -> None:
+    plan = FaultPlan()
+    forgotten = plan.add(FaultKind.WRITE_EIO, 0, path=None, times=None)
+    plan.add(FaultKind.SYNC_EIO, 0, path=None, times=1)
+    plan.forget(forgotten)
+    assert drawn(plan, WRITE, SYNC) == [None, FaultKind.SYNC_EIO]

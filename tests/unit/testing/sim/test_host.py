@@ -6,7 +6,7 @@ from typing import NoReturn
 import pytest
 
 from shoal.base.env import OpenMode
-from shoal.base.errors import DiskFailed, InvariantBroken
+from shoal.base.errors import AccessDenied, DiskFailed, InvariantBroken
 from shoal.base.units import SECOND
 from shoal.testing.sim.failure import UnhandledFailure
 from shoal.testing.sim.host import Life
@@ -189,3 +189,35 @@ def test_starting_twice_is_a_bug() -> None:
         host.start(forever)
         with pytest.raises(InvariantBroken):
             host.start(forever)
+
+
+def test_a_program_that_its_disk_has_stopped_is_started_again_by_whoever_watches() -> None:
+    async def main(world: World) -> None:
+        host = world.host("node-1")
+        host.revive_after_ns = lambda: 2 * SECOND
+        host.disk.fail(FaultKind.SYNC_EIO)
+        host.disk.fail(FaultKind.NO_SPACE, 3)
+        host.start(counting)
+        await asyncio.sleep(30)
+        assert host.is_running
+        assert host.lives == 3
+
+    with World(1) as world:
+        world.run(main)
+        fired = world.fired()
+        assert (fired["stopped by its disk"], fired["stopped by its full disk"]) == (1, 1)
+
+
+def test_a_world_may_excuse_other_ends() -> None:
+    async def refused(life: Life) -> NoReturn:
+        raise AccessDenied("the clock is off")
+
+    async def main(world: World) -> bool:
+        await asyncio.sleep(1)
+        return world.host("node-1").is_running
+
+    with World(1) as world:
+        world.host("node-1").excuse = lambda failure: "refused" if isinstance(failure, AccessDenied) else None
+        world.host("node-1").start(refused)
+        assert world.run(main) is False
+        assert world.fired() == {"refused": 1}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shoal.base.env import Secrets
-from shoal.base.errors import InvalidArgument, PreconditionFailed
+from shoal.base.errors import AccessDenied, InvalidArgument, OutcomeUnknown, PreconditionFailed, TransientError
 from shoal.base.ids import uuid_text, version_text
 from shoal.client.numbered import numbered_operation
 from shoal.client.session_keeper import SessionKeeper
@@ -59,26 +59,34 @@ class ObjectCopies:
         """Copy version `source` of `name` to `target`, and delete `name` if that is its current version still.
 
         Raises: as `copy`: then nothing was done. PreconditionFailed with the fact `copied` if `name` was changed before
-        it could be deleted: then both are there.
+        it could be deleted: then both are there. OutcomeUnknown, with the same fact, where nobody could be asked to
+        delete it any more.
         """
         if name == target:
             raise InvalidArgument("an object cannot be moved onto itself")
         version = await self.copy(Name(name.bucket, name.key, source.version_id), target, options)
+        copied = version_text(version.version_id)
+        try:
+            await self._delete(name, Precondition(if_version=source.version_id))
+        except PreconditionFailed as exc:
+            raise PreconditionFailed(
+                f"{name.key!r} was changed while it was moved: it was copied, and is not deleted", copied=copied
+            ) from exc
+        except (TransientError, AccessDenied) as exc:  # not done, or not known: half of the whole is done in any case
+            raise OutcomeUnknown(
+                f"{name.key!r} was copied, and perhaps not deleted: {exc.sentence}", copied=copied
+            ) from exc
+        return version
+
+    async def _delete(self, name: ObjectName, precondition: Precondition) -> None:
         async with numbered_operation(self._sessions) as numbered:
             message = Delete(
                 session=numbered.session,
                 sequence=numbered.sequence,
                 name=Name(name.bucket, name.key),
-                precondition=Precondition(if_version=source.version_id),
+                precondition=precondition,
             )
-            try:
-                await self._catalog.delete(message)
-            except PreconditionFailed as exc:
-                raise PreconditionFailed(
-                    f"{name.key!r} was changed while it was moved: it was copied, and is not deleted",
-                    copied=version_text(version.version_id),
-                ) from exc
-        return version
+            await self._catalog.delete(message)
 
     async def undelete(self, target: ObjectName) -> Version:
         """Bring a deleted object back. Raises: NotFound, PreconditionFailed, and as `Catalog.undelete`."""

@@ -4,7 +4,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shoal.base.errors import InvalidArgument, NotFound, OutcomeUnknown, PreconditionFailed
+from shoal.base.errors import (
+    AccessDenied,
+    InvalidArgument,
+    NodeUnreachable,
+    NotFound,
+    OutcomeUnknown,
+    PreconditionFailed,
+    ShoalError,
+)
 from shoal.client.client import Client
 from shoal.client.copying import CopyOptions
 from shoal.core import routes
@@ -109,6 +117,20 @@ async def test_what_is_written_while_it_is_moved_is_not_deleted(
     assert (await client.stat(*SOURCE_NAME)).size == 5
     assert (await client.stat(*TARGET)).size == 4
     assert "copied" in refused.value.facts
+
+
+@pytest.mark.parametrize("why", [NodeUnreachable("nobody is there"), AccessDenied("revoked")])
+async def test_half_a_move_is_not_called_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch, why: ShoalError
+) -> None:
+    async def refuse(message: object) -> None:
+        raise why
+
+    monkeypatch.setattr(client._catalog, "delete", refuse)
+    with pytest.raises(OutcomeUnknown, match=f"copied, and perhaps not deleted: {why.sentence}") as unknown:
+        await client.move(SOURCE_NAME, *TARGET)
+    assert (await client.stat(*TARGET)).size == (await client.stat(*SOURCE_NAME)).size
+    assert "copied" in unknown.value.facts
 
 
 async def test_a_deleted_object_is_brought_back(client: Client) -> None:

@@ -68,8 +68,7 @@ class Drawer:
         try:
             outcome = await act(kept, tag)
         except SURELY_NOT_DONE:
-            if act != self._move:  # the copy may be done, and the delete not
-                self._remember(kept)
+            self._remember(kept)
             raise
         self._remember(kept)
         return outcome

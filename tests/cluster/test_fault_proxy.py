@@ -19,4 +19,4 @@ async def test_connections_that_break_stall_or_fall_silent_lose_nothing_and_doub
 @pytest.mark.timeout(300)
 async def test_a_flipped_bit_on_the_way_is_never_stored_returned_or_believed(tmp_path: Path) -> None:
     async with harmed(tmp_path, seed=2) as them:
-        await them.live_through((Fault.FLIP,), may_see=(CallerError, CorruptionError))
+        await them.live_through((Fault.FLIP,), may_see=(CallerError, CorruptionError), done_min=200)

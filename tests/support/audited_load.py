@@ -34,7 +34,7 @@ CHUNK_BYTES = MIB + 4096
 SURELY_NOT = (*SURELY_NOT_DONE, CallerError)
 """Errors that promise that nothing was done, nor will be."""
 
-_MIX = {"put": 12, "get": 4, "delete": 2, "copy": 2, "make_key": 1}
+_MIX = {"put": 12, "get": 8, "delete": 3, "copy": 3, "make_key": 1}
 _KEYS_OF_EACH = 4
 _TAG = "tag"
 _PAUSE_S = 0.03

@@ -40,7 +40,6 @@ POSSIBLE = (Fault.RESET, Fault.HALF_CLOSE, Fault.TRUNCATE, Fault.DELAY, Fault.BL
 """What TCP lets happen. A flip it does not; a bad machine on the way does."""
 
 _PIECE_BYTES = 1 << 16
-_AFTER_BITS = (13, 24)
 _DELAY_S = (0.05, 1.5)
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
@@ -72,12 +71,14 @@ class FaultProxy:
     """I pass connections on to wherever `target` says, and harm each of them with one of `faults`, while there are any.
     `fired` counts what I did."""
 
-    def __init__(self, target: Callable[[], Address], rng: Random) -> None:
+    def __init__(self, target: Callable[[], Address], rng: Random, *, after_bits: tuple[int, int]) -> None:
+        """From one fault of a direction to the next there are less than 2**n bytes, n as often each of `after_bits`."""
         self.address = Address("")
         self.faults: Sequence[Fault] = ()
         self.fired = Counter[Fault]()
         self._target = target
         self._rng = rng
+        self._after_bits = after_bits
         self._is_listening = asyncio.Event()
 
     @asynccontextmanager
@@ -147,7 +148,7 @@ class FaultProxy:
         """What comes next, `passed` bytes or more from the beginning: soon about as often as late."""
         if not self.faults:
             return None
-        at = passed + self._rng.randrange(1 << self._rng.randint(*_AFTER_BITS))
+        at = passed + self._rng.randrange(1 << self._rng.randint(*self._after_bits))
         delay_s, bit = self._rng.uniform(*_DELAY_S), 1 << self._rng.randrange(8)
         return _Doom(self._rng.choice(list(self.faults)), at, delay_s, bit)
 

@@ -24,6 +24,8 @@ from support.replica_audit import audit_replicas
 
 NAMES = (COORDINATOR, "node-1", "node-2", "node-3")
 USERS = 6
+CALL_BITS, CHUNK_BITS = (9, 17), (13, 24)
+"""How far faults are apart: a call is some hundred bytes, a chunk up to a mebibyte."""
 LOG = StreamLog(level=Level.ERROR)
 SHORT = ClientSettings(
     patience_ns=20 * SECOND,
@@ -86,7 +88,8 @@ async def harmed(data: Path, *, seed: int) -> AsyncIterator[Harmed]:
         proxies: dict[str, FaultProxy] = {}
         plan = FaultyPlan(data, node_options=("--forward-deadline", "2s"), detours=detours)
         for name in NAMES:
-            proxy = proxies[name] = FaultProxy(partial(plan.real_address, name), Random(f"{seed}/{name}"))
+            target, bits = partial(plan.real_address, name), CALL_BITS if name == COORDINATOR else CHUNK_BITS
+            proxy = proxies[name] = FaultProxy(target, Random(f"{seed}/{name}"), after_bits=bits)
             await stack.enter_async_context(proxy.listening())
             detours[name] = proxy.address
         cluster = await stack.enter_async_context(faulty_cluster(plan))

@@ -27,6 +27,9 @@ class FileServiceSettings:
     memory_bytes: int = 384 * MIB
     """Held by all transfers together."""
     memory_patience_ns: int = 60 * SECOND
+    openings_max: int = 8
+    """Uploads that are read before they have a share of the memory, and small ones: each may send one message of any
+    size that is allowed."""
     stall_ns: int = 30 * SECOND
     """How long one message may take to come, or to be taken."""
     rate_min: int = KIB
@@ -35,7 +38,7 @@ class FileServiceSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.copies <= COPIES_MAX:
             raise InvalidArgument(f"copies of a file are 1 to {COPIES_MAX}, or 0 for as many as the cluster wants")
-        if min(self.chunk_bytes_max, self.memory_patience_ns, self.stall_ns, self.rate_min) < 1:
+        if min(self.chunk_bytes_max, self.memory_patience_ns, self.openings_max, self.stall_ns, self.rate_min) < 1:
             raise InvalidArgument("limits of the file service are positive")
         if self.memory_bytes < 2 * self.share_bytes:
             raise InvalidArgument("the memory of the file service is too small for two transfers at a time")

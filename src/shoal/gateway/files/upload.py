@@ -11,10 +11,11 @@ from shoal.core.names import FILESTORE_BUCKET
 from shoal.gateway.callers import Caller
 from shoal.gateway.files.bucket import FileBucket
 from shoal.gateway.files.message_source import MessageSource
+from shoal.gateway.files.openings import Openings, OpeningTurn
 from shoal.gateway.files.patience import Patience
 from shoal.gateway.files.settings import FileServiceSettings
 from shoal.gateway.files.upload_messages import Opening, UploadMessages
-from shoal.gateway.memory import TransferMemory
+from shoal.gateway.memory import SMALL_BYTES, TransferMemory
 from shoal.gateway.rpc.door import Context, RpcDoor
 from shoal.model.catalog import Version
 from shoal_pb.filestore_pb2 import UploadResponse
@@ -31,6 +32,7 @@ class Upload:
         self._memory = memory
         self._settings = settings
         self._bucket = FileBucket()
+        self._openings = Openings(settings.openings_max, patience_ns=settings.memory_patience_ns)
 
     async def call(self, requests: AsyncIterator[bytes], context: Context) -> bytes:
         """Store what comes. Until all of it has come, and is durable, nobody sees any of it."""
@@ -48,13 +50,14 @@ class Upload:
 
     async def _store(self, caller: Caller, messages: UploadMessages) -> bytes:
         client = caller.client
-        try:
-            opening = await messages.opening()
-            await self._bucket.ensure(client)
-            version = await self._put(client, opening, messages.frames())
-        except ShoalError:
-            await messages.drain()
-            raise
+        async with self._openings.turn() as turn:
+            try:
+                opening = await messages.opening()
+                await self._bucket.ensure(client)
+                version = await self._put(client, opening, messages.frames(), turn=turn)
+            except ShoalError:
+                await messages.drain()
+                raise
         return UploadResponse(
             file_id=version.file_id,
             version_id=version_text(version.version_id),
@@ -64,11 +67,15 @@ class Upload:
             message=UPLOADED,
         ).SerializeToString()
 
-    async def _put(self, client: Client, opening: Opening, frames: AsyncIterator[bytes]) -> Version:
+    async def _put(
+        self, client: Client, opening: Opening, frames: AsyncIterator[bytes], *, turn: OpeningTurn
+    ) -> Version:
         chunk_bytes = min(client.view.map.settings.chunk_bytes, self._settings.chunk_bytes_max)
         options = PutOptions(chunk_bytes=chunk_bytes, content_type=opening.content_type, copies=self._settings.copies)
         most = self._settings.share_bytes
         async with self._memory.share(most if opening.size is None else min(opening.size, most)) as share:
+            if share.size > SMALL_BYTES:
+                turn.end()
             source = MessageSource(frames, size=opening.size, on_held=share.hold)
             try:
                 return await client.put(FILESTORE_BUCKET, opening.filename, source, options=options)

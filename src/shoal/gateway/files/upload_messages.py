@@ -58,12 +58,12 @@ class UploadMessages:
         """The bytes of the file, none of them empty. Raises: InvalidArgument if there are more or fewer than was
         said."""
         first, self._first = self._first, []
-        for chunk in first:
-            if chunk:
-                yield chunk
+        for came in first:
+            if came:
+                yield came
         first.clear()
-        while (message := await self._next()) is not None:
-            if chunk := self._taken(message):
+        while (chunk := await self._next_chunk()) is not None:
+            if chunk:
                 yield chunk
         if self._total_size and self._came != self._total_size:
             raise InvalidArgument(f"total_size says {self._total_size} bytes, and {self._came} came")
@@ -74,6 +74,11 @@ class UploadMessages:
             async with asyncio.timeout(_DRAIN_S):
                 while not self._is_ended:
                     self._is_ended = await anext(self._requests, None) is None
+
+    async def _next_chunk(self) -> bytes | None:
+        """The bytes of the next message: nothing else of it is kept while they are used."""
+        message = await self._next()
+        return None if message is None else self._taken(message)
 
     async def _next(self) -> UploadRequest | None:
         async with self._patience.waiting():

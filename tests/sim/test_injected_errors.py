@@ -150,13 +150,13 @@ async def test_a_sync_whose_failure_is_passed_over_is_found(monkeypatch: pytest.
 @pytest.mark.parametrize("part", range(4))
 async def test_errors_in_drawn_lives_lose_nothing(part: int) -> None:
     fired = 0
-    for seed in range(part, 240, 4):
+    for seed in range(part, 200, 4):
         rng = random.Random(seed)
-        sequence = tuple(rng.choices(alphabet(with_catalog=True), k=rng.randint(3, 12)))
+        sequence = tuple(rng.choices(alphabet(with_catalog=True), k=rng.randint(3, 25)))
         times = rng.choice([1, 1, 2, 5, None])
-        errand = Errand(rng.choice(KINDS), rng.randrange(20, 200), times=times, sequence=sequence)
+        errand = Errand(rng.choice(KINDS), rng.randrange(20, 400), times=times, sequence=sequence)
         if rng.random() < 0.3:
-            errand.life.disk.fail(rng.choice(KINDS), rng.randrange(20, 200))
+            errand.life.disk.fail(rng.choice(KINDS), rng.randrange(20, 400))
         await errand.run()
         fired += bool(errand.fired)
         await errand.judge(survival=rng.choice([None, *Survival]))

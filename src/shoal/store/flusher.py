@@ -85,6 +85,7 @@ class Flusher:
         try:
             self._volume.require_writable()
             segment = await self._supply.current(self._queue[0].record_bytes)
+            self._volume.require_writable()  # which others may have failed meanwhile
             self._batch = self._take_batch(segment)
             with self._volume.guard():
                 offsets = await segment.append(self._batch)

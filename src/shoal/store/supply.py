@@ -117,6 +117,7 @@ class SegmentSupply:
             return None
 
     async def _make(self) -> OpenSegment:
+        self._volume.require_writable()  # the making of the spare may have failed it just now
         number = self._next_number
         check(number < _NUMBERS, "the numbers of segments are used up")
         self._next_number += 1

@@ -14,7 +14,7 @@ from shoal.formats.volume import VolumeFormat
 from shoal.store.flusher import Flusher
 from shoal.store.format_file import claim_volume
 from shoal.store.index import Row
-from shoal.store.open_segment import Append
+from shoal.store.open_segment import Append, OpenSegment
 from shoal.store.owned_tasks import OwnedTasks
 from shoal.store.segment_files import SegmentFiles
 from shoal.store.supply import SegmentSupply
@@ -147,6 +147,25 @@ async def test_a_failed_sync_fails_the_group_and_all_behind_it() -> None:
     assert world.durable == []
     with pytest.raises(DiskFailed):
         world.submit(9)
+    await stop()
+
+
+async def test_a_volume_that_fails_while_a_segment_is_made_ready_takes_no_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await world_on(new_disk())
+    segment = await world.supply.current(8)
+
+    async def slow(_size: int) -> OpenSegment:
+        world.volume.fail(DiskFailed("the sync of another file"))
+        return segment
+
+    monkeypatch.setattr(world.supply, "current", slow)
+    future = world.submit(1)
+    world.run()
+    with pytest.raises(DiskFailed):
+        await future
+    assert world.durable == []
     await stop()
 
 

@@ -114,6 +114,16 @@ async def test_a_failed_spare_fails_the_volume() -> None:
         await world.supply.current(LARGE + 8)
 
 
+async def test_no_segment_is_made_behind_a_spare_that_failed() -> None:
+    world = await world_on(new_disk())
+    await tombstone(await world.supply.current(100))
+    world.disk.fail(FaultKind.SYNC_EIO)
+    await world.supply.ready()
+    with pytest.raises(DiskFailed):
+        await world.supply.current(LARGE)
+    assert await world.names() == ["00000005.seg", "00000006.seg"]
+
+
 async def test_an_abandoned_segment_is_not_written_again() -> None:
     world = await world_on(new_disk())
     first = await world.supply.current(100)

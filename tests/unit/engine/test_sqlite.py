@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,12 +47,14 @@ def disk() -> Disk:
 
 
 @asynccontextmanager
-async def serving(directory: Path, disk: Disk) -> AsyncIterator[SqliteEngine]:
+async def serving(
+    directory: Path, disk: Disk, *, crashpoint: Callable[[str], None] = lambda _name: None
+) -> AsyncIterator[SqliteEngine]:
     """On real files, but in time with the test."""
     kind = SqliteKind(directory)
     async with kind.world() as env:
         engine = await open_sqlite_engine(
-            env,
+            replace(env, crashpoint=crashpoint),
             name=CATALOG,
             path=str(directory / CATALOG),
             vfs=None,
@@ -65,6 +68,16 @@ async def serving(directory: Path, disk: Disk) -> AsyncIterator[SqliteEngine]:
 
 def put(key: bytes, value: bytes = b"") -> Callable[[Tx], None]:
     return lambda tx: tx.put(key, value)
+
+
+async def test_a_commit_passes_all_its_crash_points_before_anybody_is_told(tmp_path: Path, disk: Disk) -> None:
+    passed: list[str] = []
+    async with serving(tmp_path, disk, crashpoint=passed.append) as engine:
+        assert passed == ["engine.database_opened"]
+        await engine.tx(put(b"key"))
+        passed.append("told")
+    commit = ["engine.commit_staged", "engine.log_synced", "engine.commit_witnessed"]
+    assert passed == ["engine.database_opened", *commit, "told", "engine.log_folded"]
 
 
 async def test_those_who_come_together_are_synced_once(tmp_path: Path, disk: Disk) -> None:

@@ -8,7 +8,7 @@ ARGS ?=
 
 help:
 	@echo "make test           all checks and tests (up to ten minutes on two cores)"
-	@echo "make test-large     the matrix of sizes with nodes dead, and 10 GiB in and out (40 GiB of disk, ten minutes)"
+	@echo "make test-large     sizes with nodes dead, 10 GiB in and out, crashes and faults (40 GiB of disk, half an hour)"
 	@echo "make check          the quick ones: lint, types, import floors, unit and contract tests"
 	@echo "make demo [FILE=]   a cluster of real processes stores a file, loses a node and gives every byte back"
 	@echo "make bench [ARGS=]  a cluster of three nodes on this machine, measured; bench/ has more"

@@ -16,7 +16,7 @@ from shoal.base.errors import DiskFailed, ShoalError, StorageFull
 from shoal.testing.crash.audit import Audit
 from shoal.testing.crash.life import Life
 from shoal.testing.crash.machine import Machine, kill_process
-from shoal.testing.crash.promises import PromiseBroken
+from shoal.testing.crash.promises import NEVER, PromiseBroken
 from shoal.testing.crash.step import Step, alphabet
 from shoal.testing.sim.disk import FaultKind, Survival
 from shoal.testing.sim.file import SimFile
@@ -65,13 +65,19 @@ class Errand:
         for step in self._sequence:
             if machine is None:
                 return
+            was_failed, before = (await machine.store.usage()).is_failed, self._acknowledged_puts()
             try:
                 machine = await self.life.take(step, machine)
             except ShoalError as exc:
                 self.errors.append(exc)
                 machine = None if step in (Step.KILL, Step.RESTART) else machine
+            if was_failed and step not in (Step.KILL, Step.RESTART):
+                assert self._acknowledged_puts() == before, "a failed volume has taken a replica"
             if machine is not None and (self.fired or self._reads_always):
                 await self._look(machine)
+
+    def _acknowledged_puts(self) -> int:
+        return sum(span.ended != NEVER for span in self.life.promises.puts.values())
 
     async def _started(self) -> Machine | None:
         try:

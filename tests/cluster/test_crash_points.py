@@ -19,7 +19,7 @@ from support.replica_audit import audit_replicas
 
 NODES = ("node-1", "node-2", "node-3")
 USERS = 4
-AGAIN = ("engine.commit_witnessed", "engine.log_synced") * 4
+AGAIN = ("engine.commit_witnessed", "engine.log_synced") * 2
 """Where a change is durable and its answer is lost: not every group of changes has one of a user in it."""
 LOG = StreamLog(level=Level.ERROR)
 PATIENCE = ClientSettings(patience_ns=60 * SECOND, control_deadline_ns=2000 * MILLISECOND)

@@ -23,7 +23,7 @@ from support.faulty_cluster import COORDINATOR, FaultyCluster, FaultyPlan, fault
 from support.replica_audit import audit_replicas
 
 NAMES = (COORDINATOR, "node-1", "node-2", "node-3")
-USERS = 6
+USERS = 8
 CALL_BITS, CHUNK_BITS = (9, 17), (13, 24)
 """How far faults are apart: a call is some hundred bytes, a chunk up to a mebibyte."""
 LOG = StreamLog(level=Level.ERROR)
@@ -33,8 +33,8 @@ SHORT = ClientSettings(
     transfer_deadline_ns=2 * SECOND,
     read_head_deadline_ns=800 * MILLISECOND,
 )
-FIRED_MIN = 3
-DONE_MIN = 25
+FIRED_MIN = 2
+DONE_MIN = 20
 SECONDS_MAX = 600.0
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
-STEP_SECONDS_MAX = 600
+STEP_SECONDS_MAX = 1800
 CLOSING = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)")
 
 

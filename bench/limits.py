@@ -197,8 +197,8 @@ async def slow(options: argparse.Namespace) -> None:
         host, port = parse_address(cluster.endpoint)
         reader, writer = await asyncio.open_connection(host, port)
         total = rate * options.seconds
-        fields = ("POST /v1/status HTTP/1.1", f"host: {cluster.endpoint}", "authorization: none", f"content-length: {total}")
-        writer.write("".join(f"{field}\r\n" for field in (*fields, "")).encode())
+        head = f"POST /v1/status HTTP/1.1\r\nhost: {cluster.endpoint}\r\nauthorization: none\r\n"
+        writer.write(f"{head}content-length: {total}\r\n\r\n".encode())
         began = time.perf_counter()
         for _ in range(options.seconds):
             writer.write(bytes(rate))

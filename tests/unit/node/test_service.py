@@ -340,7 +340,7 @@ def test_verify_believes_the_disk_and_not_the_reader() -> None:
 def test_a_cancelled_handler_leaves_nothing_open(verb: str) -> None:
     async def main(lab: NodeLab) -> None:
         a = await lab.add("a")
-        await put(a.store, HERE, content(1, 100 * KIB))
+        await put(a.store, HERE, content(1, 40 * KIB))  # read before the reply, and not while it is sent
 
         async def forever() -> None:
             await asyncio.get_running_loop().create_future()

@@ -57,6 +57,9 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", _REPLY_BYTES_MAX),
     ("grpc.max_send_message_length", 2 * MESSAGE_BYTES),
     ("grpc.enable_http_proxy", 0),
+    # A window that is measured grows to many MiB, taken or not.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 4 * MESSAGE_BYTES),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.use_local_subchannel_pool", 1),

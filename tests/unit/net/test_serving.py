@@ -161,12 +161,12 @@ async def test_the_first_request_must_begin_and_end_within_the_deadline() -> Non
 
 
 async def test_a_later_head_that_trickles_is_cut_and_an_idle_connection_closed() -> None:
-    quick = {"head_deadline_ns": 15 * MILLISECOND, "idle_ns": 150 * MILLISECOND, "pool_idle_ns": 1}
+    quick = {"head_deadline_ns": 60 * MILLISECOND, "idle_ns": 600 * MILLISECOND, "pool_idle_ns": 1}
     async with hall(echo, **quick) as place, raw_peer(place.address) as idle, raw_peer(place.address) as slow:
         for peer in (idle, slow):
             await peer.send(put(b"a"))
             assert await peer.reply() == (200, b"a")
-        await asyncio.sleep(0.02)  # longer than a head may take: an idle connection is under no such limit
+        await asyncio.sleep(0.08)  # longer than a head may take: an idle connection is under no such limit
         await slow.send(b"GET")
         began = asyncio.get_running_loop().time()
         assert (await slow.rest()).startswith(b"HTTP/1.1 408 ")

@@ -9,32 +9,15 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from shoal.base.units import GIB, MIB, format_size, parse_size
+from support.big_files import peak_bytes, write_random
 from support.processes import SHOAL, LocalProcesses, shoal_up
 
 SIZE = parse_size(os.environ.get("SHOAL_TEST_BIG_SIZE", "10GiB"))
 PEAK_BYTES_MAX = 300 * MIB
-
-
-def peak_bytes(pid: int) -> int:
-    """Peak resident memory of a process that runs."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-
-
-def write_random(path: Path, size: int) -> str:
-    """A file of `size` bytes that nothing can compress or share; its SHA-256."""
-    digest, rng = hashlib.sha256(), Random(size)
-    with path.open("wb") as file:
-        while left := size - file.tell():
-            piece = rng.randbytes(min(left, 4 * MIB))
-            digest.update(piece)
-            file.write(piece)
-    return digest.hexdigest()
 
 
 def run_measured(cluster: LocalProcesses, *words: str | Path) -> tuple[int, float]:

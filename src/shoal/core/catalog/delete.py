@@ -6,8 +6,9 @@ from shoal.core.catalog import rows
 from shoal.core.catalog.arguments import check_name, check_version_id
 from shoal.core.catalog.buckets import read_bucket
 from shoal.core.catalog.files import end_file, hide_file, show_file
+from shoal.core.catalog.markers import make_marker
 from shoal.core.catalog.once import check_operation, do_once
-from shoal.core.catalog.versions import check_precondition, mint_after, promote_newest, release, retire
+from shoal.core.catalog.versions import check_precondition, promote_newest, release, retire
 from shoal.formats import keys
 from shoal.model.catalog import Bucket, Version, VersionKind
 from shoal.model.messages.objects import Delete, Deleted, Name
@@ -52,7 +53,7 @@ def _hide(tx: Tx, request: Delete) -> Deleted:
     if not bucket.is_versioned:
         end_file(tx, bucket, live.file_id)
         return Deleted(existed=True)
-    marker = _make_marker(tx, request, live)
+    marker = make_marker(tx, request, VersionKind.DELETE_MARKER, newest=live)
     rows.VERSION.put(tx, keys.version(name.bucket, name.key, marker.version_id), marker)
     return Deleted(existed=True, marker=marker.version_id)
 
@@ -85,22 +86,3 @@ def _promote(tx: Tx, bucket: Bucket, name: Name, *, removed: Version) -> None:
     is_last = newest is None or (newest.kind is VersionKind.PURGE_MARKER and newest.file_id != removed.file_id)
     if is_last:
         end_file(tx, bucket, removed.file_id)
-
-
-def _make_marker(tx: Tx, request: Delete, live: Version) -> Version:
-    stamp = tx.stamp()
-    return Version(
-        version_id=mint_after(live, stamp=stamp, commit_number=tx.commit_number),
-        kind=VersionKind.DELETE_MARKER,
-        size=0,
-        created_ns=stamp,
-        root=b"",
-        chunk_count=0,
-        chunk_bytes=0,
-        chunks=(),
-        manifest=b"",
-        placement_key=live.placement_key,
-        file_id=live.file_id,
-        session=request.session,
-        sequence=request.sequence,
-    )

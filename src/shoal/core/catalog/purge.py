@@ -11,12 +11,13 @@ from shoal.base.ids import parse_file_id
 from shoal.core.catalog import rows
 from shoal.core.catalog.buckets import read_bucket
 from shoal.core.catalog.files import end_file, hide_file, mark_purge
+from shoal.core.catalog.markers import make_marker
 from shoal.core.catalog.once import check_operation, do_once
-from shoal.core.catalog.versions import mint_after, newest_version, release
+from shoal.core.catalog.versions import newest_version, release
 from shoal.core.names import check_bucket, check_key
 from shoal.formats import keys
 from shoal.formats.keys import Range
-from shoal.model.catalog import Bucket, PurgeBegun, Version, VersionKind
+from shoal.model.catalog import Bucket, PurgeBegun, VersionKind
 from shoal.model.messages.files import Purge
 from shoal.model.messages.objects import Name
 from shoal.ports.engine import Tx
@@ -82,7 +83,7 @@ def _begin(tx: Tx, request: Purge) -> PurgeBegun:
     if not _remove(tx, bucket, keys.versions(bucket.name, begun.key)):
         end_file(tx, bucket, newest.file_id)
         return begun
-    marker = _make_marker(tx, request, newest)
+    marker = make_marker(tx, request, VersionKind.PURGE_MARKER, newest=newest)
     rows.VERSION.put(tx, keys.version(bucket.name, begun.key, marker.version_id), marker)
     mark_purge(tx, bucket, newest.file_id, marker=marker.version_id)
     return PurgeBegun(existed=True, key=begun.key, marker=marker.version_id)
@@ -109,22 +110,3 @@ def _remove(tx: Tx, bucket: Bucket, span: Range) -> bool:
             end_file(tx, bucket, version.file_id)
         done += max(1, len(version.chunks))
     return False
-
-
-def _make_marker(tx: Tx, request: Purge, newest: Version) -> Version:
-    stamp = tx.stamp()
-    return Version(
-        version_id=mint_after(newest, stamp=stamp, commit_number=tx.commit_number),
-        kind=VersionKind.PURGE_MARKER,
-        size=0,
-        created_ns=stamp,
-        root=b"",
-        chunk_count=0,
-        chunk_bytes=0,
-        chunks=(),
-        manifest=b"",
-        placement_key=newest.placement_key,
-        file_id=newest.file_id,
-        session=request.session,
-        sequence=request.sequence,
-    )

@@ -19,8 +19,8 @@ NONCE_BYTES = 16
 
 
 class AnswerNotBelieved(AccessDenied):
-    """There was an answer, and it is not our coordinator's word. What was asked for may be done all the same: what came
-    may be its answer, altered on the way."""
+    """There was an answer, and it is nothing that our coordinator would say. What was asked for may be done all the
+    same: what came may be its answer, altered on the way, or that of a version which speaks otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def prepare(route: Route, message: object, credential: Credential, *, clock: Clo
 
 def read(call: PreparedCall, reply: Reply) -> Any:
     """The answer to `call`, of its route's type. Raises: the error that the other side tells, or AnswerNotBelieved if
-    the answer is not signed for this call."""
+    the answer is not signed for this call, or says nothing that can be understood."""
     body = reply.body if isinstance(reply.body, bytes) else b""
     mac = reply.headers.get(signing.REPLY_MAC)
     if mac is None and reply.status >= 400:
@@ -57,7 +57,10 @@ def read(call: PreparedCall, reply: Reply) -> Any:
         raise read_error(reply.status, body)
     if reply.status != 200:
         raise AccessDenied("the reply has a status that this call never answers", status=reply.status)
-    return wire.decode(body, call.route.reply)
+    try:
+        return wire.decode(body, call.route.reply)
+    except InvalidArgument as exc:
+        raise AnswerNotBelieved(f"the answer cannot be read: {exc.sentence}", **exc.facts) from exc
 
 
 def _unsigned(error: ShoalError) -> ShoalError:

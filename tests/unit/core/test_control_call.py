@@ -142,7 +142,7 @@ def test_a_status_that_the_call_never_answers_is_refused() -> None:
 
 def test_an_answer_of_another_type_is_refused() -> None:
     call = prepared()
-    with pytest.raises(InvalidArgument, match="MapDelta"):
+    with pytest.raises(control_call.AnswerNotBelieved, match="the answer cannot be read: not a MapDelta"):
         control_call.read(call, answered(call, 200, b"\x01"))
 
 

@@ -286,7 +286,10 @@ def test_every_chunk_is_found_on_its_nodes(cluster: LocalProcesses, file: Path) 
         nodes = {replica["node"] for replica in chunk["replicas"]}
         assert len(nodes) >= 2
         assert nodes <= {"node-1", "node-2", "node-3"}
-        assert {(replica["state"], replica["node_state"]) for replica in chunk["replicas"]} == {("confirmed", "up")}
+        assert {replica["node_state"] for replica in chunk["replicas"]} == {"up"}
+        states = [replica["state"] for replica in chunk["replicas"]]
+        assert states.count("confirmed") >= 2
+        assert set(states) <= {"confirmed", "intended"}  # a third one may still be on its way
 
 
 def test_tree_comes_back_as_it_was_and_goes_away(cluster: LocalProcesses, tmp_path: Path) -> None:

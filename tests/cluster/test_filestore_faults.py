@@ -21,9 +21,9 @@ from shoal.core.names import FILESTORE_BUCKET
 from shoal.wiring.file_server import open_file_server
 from shoal.wiring.log import Level, StreamLog
 from shoal.wiring.transfers import BytesSource
-from shoal_pb.filestore_pb2 import UploadRequest
+from shoal_pb.filestore_pb2 import FileInfoRequest, UploadRequest
 from support.objects import all_copied, client_of
-from support.rpc_server import channel_to
+from support.rpc_server import channel_to, raw_call
 
 LOG = StreamLog(level=Level.ERROR)
 CONTENT = Random(5).randbytes(9 * MIB + 5)
@@ -145,6 +145,30 @@ async def test_d9_callers_that_send_large_messages_and_then_nothing_take_no_memo
             uploaded = await stored(files, "whole")
             assert await comes_back(files, uploaded.file_id, tmp_path / "out")
             assert [entry.filename for entry in (await files.list(skip=0, limit=9)).files] == ["whole"]
+
+
+async def test_d9_large_requests_of_callers_without_a_key_take_no_memory_each(tmp_path: Path) -> None:
+    large = FileInfoRequest(file_id="x" * 8 * MIB).SerializeToString()
+    methods = (
+        "/filestore.FileStore/GetFileInfo",
+        "/filestore.FileStore/Download",
+        "/shoal.v1.Admin/GetStatus",
+        "/grpc.health.v1.Health/Check",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    )
+
+    async def refused(channel: grpc.aio.Channel, method: str) -> grpc.StatusCode:
+        call: Any = channel.unary_unary(method)
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await call(large)
+        return refusal.value.code()
+
+    async with cluster_in(tmp_path / "data", nodes=1) as cluster, channel_to(gateway_of(cluster)) as channel:
+        for method in methods:
+            codes = set(await asyncio.gather(*(refused(channel, method) for _ in range(64))))
+            assert codes <= {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAUTHENTICATED}
+        assert peak_bytes(cluster) < 400 * MIB
+        assert await raw_call(channel, "/grpc.health.v1.Health/Check", b"")
 
 
 def peak_bytes(cluster: RunningCluster) -> int:

@@ -1,9 +1,10 @@
 """GetStatus: the cluster as a whole."""
 
 from collections import Counter
+from collections.abc import AsyncIterator
 
 from shoal.gateway.callers import Caller
-from shoal.gateway.rpc.door import Context, RpcDoor, parse
+from shoal.gateway.rpc.door import Context, RpcDoor
 from shoal.model.cluster import NodeState
 from shoal_pb import admin_pb2
 
@@ -14,14 +15,13 @@ class StatusReport:
     def __init__(self, door: RpcDoor) -> None:
         self._door = door
 
-    async def call(self, raw: bytes, context: Context) -> bytes:
+    async def call(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
         """Tell how the cluster is."""
-        return await self._door.answer(
-            context, lambda caller: self._tell(caller, raw), failing="no status", needs_admin=True
+        return await self._door.answer_one(
+            messages, context, self._tell, kind=admin_pb2.GetStatusRequest, failing="no status", needs_admin=True
         )
 
-    async def _tell(self, caller: Caller, raw: bytes) -> bytes:
-        parse(admin_pb2.GetStatusRequest, raw)
+    async def _tell(self, caller: Caller, asked: admin_pb2.GetStatusRequest) -> bytes:
         status = await caller.client.status()
         members, settings = status.map, status.map.settings
         states = Counter(node.state for node in members.nodes)

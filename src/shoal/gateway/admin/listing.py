@@ -1,5 +1,7 @@
 """ListFiles: one page of the objects of a bucket, in byte order of their keys."""
 
+from collections.abc import AsyncIterator
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from shoal.base.errors import InvalidArgument
@@ -7,7 +9,7 @@ from shoal.base.ids import version_text
 from shoal.base.units import SECOND
 from shoal.core.names import DEFAULT_BUCKET, check_bucket, check_prefix
 from shoal.gateway.callers import Caller
-from shoal.gateway.rpc.door import Context, RpcDoor, parse
+from shoal.gateway.rpc.door import Context, RpcDoor
 from shoal.model.messages.objects import LIST_MAX, ListedObject, ListObjects
 from shoal_pb import admin_pb2
 
@@ -20,14 +22,13 @@ class ObjectListing:
     def __init__(self, door: RpcDoor) -> None:
         self._door = door
 
-    async def call(self, raw: bytes, context: Context) -> bytes:
+    async def call(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
         """List the objects of one page."""
-        return await self._door.answer(
-            context, lambda caller: self._list(caller, raw), failing="no listing", needs_admin=True
+        return await self._door.answer_one(
+            messages, context, self._list, kind=admin_pb2.ListFilesRequest, failing="no listing", needs_admin=True
         )
 
-    async def _list(self, caller: Caller, raw: bytes) -> bytes:
-        asked = parse(admin_pb2.ListFilesRequest, raw)
+    async def _list(self, caller: Caller, asked: admin_pb2.ListFilesRequest) -> bytes:
         if asked.page_size < 0:
             raise InvalidArgument("page_size is negative")
         message = ListObjects(

@@ -1,4 +1,4 @@
-"""The calls of `shoal.v1.Admin`, joined."""
+"""The calls of `shoal.v1.Admin`, joined. Requests are served as streams, and read when their turn has come."""
 
 from typing import Any
 
@@ -17,9 +17,9 @@ SERVICE = "shoal.v1.Admin"
 def admin_service(door: RpcDoor, *, clock: Clock) -> grpc.GenericRpcHandler:
     """What a server adds to answer the calls of the admin service."""
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-        "GetStatus": grpc.unary_unary_rpc_method_handler(StatusReport(door).call),
-        "ListNodes": grpc.unary_unary_rpc_method_handler(NodeListing(door).call),
-        "WatchNodes": grpc.unary_stream_rpc_method_handler(NodeWatch(door, clock=clock).call),
-        "ListFiles": grpc.unary_unary_rpc_method_handler(ObjectListing(door).call),
+        "GetStatus": grpc.stream_unary_rpc_method_handler(StatusReport(door).call),
+        "ListNodes": grpc.stream_unary_rpc_method_handler(NodeListing(door).call),
+        "WatchNodes": grpc.stream_stream_rpc_method_handler(NodeWatch(door, clock=clock).call),
+        "ListFiles": grpc.stream_unary_rpc_method_handler(ObjectListing(door).call),
     }
     return grpc.method_handlers_generic_handler(SERVICE, handlers)

@@ -1,14 +1,14 @@
 """WatchNodes: the cluster map, then every change of it, for as long as the caller wants."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from shoal.base.env import Clock
 from shoal.base.errors import DeadlineExceeded, Throttled
 from shoal.base.units import SECOND
 from shoal.gateway.admin.node_entry import described
 from shoal.gateway.callers import Caller
-from shoal.gateway.rpc.door import Context, RpcDoor, parse
+from shoal.gateway.rpc.door import Context, RpcDoor
 from shoal.model.cluster import MapChange, MapDelta
 from shoal_pb import admin_pb2
 
@@ -25,14 +25,22 @@ class NodeWatch:
         self._clock = clock
         self._watchers = 0
 
-    async def call(self, raw: bytes, context: Context) -> None:
+    async def call(self, messages: AsyncIterator[bytes], context: Context) -> None:
         """Send the map and its changes until the caller, or the cluster, is gone."""
-        await self._door.answer(
-            context, lambda caller: self._admit(caller, raw, context), failing="watching ended", needs_admin=True
+
+        async def admit(caller: Caller, asked: admin_pb2.WatchNodesRequest) -> None:
+            await self._admit(caller, context)
+
+        await self._door.answer_one(
+            messages,
+            context,
+            admit,
+            kind=admin_pb2.WatchNodesRequest,
+            failing="watching ended",
+            needs_admin=True,
         )
 
-    async def _admit(self, caller: Caller, raw: bytes, context: Context) -> None:
-        parse(admin_pb2.WatchNodesRequest, raw)
+    async def _admit(self, caller: Caller, context: Context) -> None:
         if self._watchers == WATCHERS_MAX:
             raise Throttled(f"{WATCHERS_MAX} callers watch already, as many as may")
         self._watchers += 1

@@ -1,10 +1,12 @@
 """Delete: a file goes with all its versions, and its id ends."""
 
+from collections.abc import AsyncIterator
+
 from shoal.base.errors import NotFound
 from shoal.core.names import FILESTORE_BUCKET
 from shoal.gateway.callers import Caller
 from shoal.gateway.files.file_entry import known_id
-from shoal.gateway.rpc.door import Context, RpcDoor, parse
+from shoal.gateway.rpc.door import Context, RpcDoor
 from shoal_pb.filestore_pb2 import DeleteRequest, DeleteResponse
 
 DELETED = "File deleted successfully"
@@ -17,14 +19,14 @@ class Deletion:
         self._door = door
         self._is_open = is_open
 
-    async def call(self, raw: bytes, context: Context) -> bytes:
+    async def call(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
         """Remove a file for good."""
-        return await self._door.answer(
-            context, lambda caller: self._delete(caller, raw), failing="Delete failed", is_open=self._is_open
+        return await self._door.answer_one(
+            messages, context, self._delete, kind=DeleteRequest, failing="Delete failed", is_open=self._is_open
         )
 
-    async def _delete(self, caller: Caller, raw: bytes) -> bytes:
-        file_id = known_id(parse(DeleteRequest, raw).file_id)
+    async def _delete(self, caller: Caller, asked: DeleteRequest) -> bytes:
+        file_id = known_id(asked.file_id)
         if not await caller.client.purge_file(FILESTORE_BUCKET, file_id):
             raise NotFound(f"there is no file {file_id}")
         return DeleteResponse(success=True, message=DELETED).SerializeToString()

@@ -12,7 +12,7 @@ from shoal.gateway.files.file_entry import find_file
 from shoal.gateway.files.patience import Patience
 from shoal.gateway.files.settings import DOWNLOAD_MESSAGE_BYTES, FileServiceSettings
 from shoal.gateway.memory import TransferMemory
-from shoal.gateway.rpc.door import Context, RpcDoor, parse
+from shoal.gateway.rpc.door import Context, RpcDoor
 from shoal_pb.filestore_pb2 import DownloadRequest, DownloadResponse, VersionRequest
 
 _CHUNK_TAG = bytes([DownloadResponse.CHUNK_FIELD_NUMBER << 3 | 2])
@@ -28,23 +28,25 @@ class Download:
         self._memory = memory
         self._settings = settings
 
-    async def call(self, raw: bytes, context: Context) -> None:
+    async def call(self, messages: AsyncIterator[bytes], context: Context) -> None:
         """Send the current version of a file, or the one that is named."""
 
-        async def send(caller: Caller) -> None:
-            asked = parse(DownloadRequest, raw)
+        async def send(caller: Caller, asked: DownloadRequest) -> None:
             await self._send(caller, asked.file_id, asked.version_id, context=context, tells_type=True)
 
-        await self._door.answer(context, send, failing="download failed", is_open=self._settings.is_open)
+        await self._door.answer_one(
+            messages, context, send, kind=DownloadRequest, failing="download failed", is_open=self._settings.is_open
+        )
 
-    async def version_call(self, raw: bytes, context: Context) -> None:
+    async def version_call(self, messages: AsyncIterator[bytes], context: Context) -> None:
         """The same, without telling the content type."""
 
-        async def send(caller: Caller) -> None:
-            asked = parse(VersionRequest, raw)
+        async def send(caller: Caller, asked: VersionRequest) -> None:
             await self._send(caller, asked.file_id, asked.version_id, context=context, tells_type=False)
 
-        await self._door.answer(context, send, failing="version not found", is_open=self._settings.is_open)
+        await self._door.answer_one(
+            messages, context, send, kind=VersionRequest, failing="version not found", is_open=self._settings.is_open
+        )
 
     async def _send(self, caller: Caller, file_id: str, version_id: str, *, context: Context, tells_type: bool) -> None:
         version = parse_version(version_id) if version_id else None

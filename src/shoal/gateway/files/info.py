@@ -1,11 +1,13 @@
 """GetFileInfo: what is known of one file."""
 
+from collections.abc import AsyncIterator
+
 from shoal.base.ids import VersionId
 from shoal.client.client import Client
 from shoal.core.names import FILESTORE_BUCKET
 from shoal.gateway.callers import Caller
 from shoal.gateway.files.file_entry import described, find_file
-from shoal.gateway.rpc.door import Context, RpcDoor, parse
+from shoal.gateway.rpc.door import Context, RpcDoor
 from shoal.model.catalog import VersionKind
 from shoal.model.messages.files import KnownFile
 from shoal.model.messages.objects import ListVersions
@@ -22,15 +24,15 @@ class FileInfo:
         self._door = door
         self._is_open = is_open
 
-    async def call(self, raw: bytes, context: Context) -> bytes:
+    async def call(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
         """Describe a file, with all its versions."""
-        return await self._door.answer(
-            context, lambda caller: self._describe(caller, raw), failing="file not found", is_open=self._is_open
+        return await self._door.answer_one(
+            messages, context, self._describe, kind=FileInfoRequest, failing="file not found", is_open=self._is_open
         )
 
-    async def _describe(self, caller: Caller, raw: bytes) -> bytes:
+    async def _describe(self, caller: Caller, asked: FileInfoRequest) -> bytes:
         client = caller.client
-        file = await find_file(client, parse(FileInfoRequest, raw).file_id)
+        file = await find_file(client, asked.file_id)
         versions = await _all_versions(client, file) if file.has_more_versions else file.versions
         return described(file, versions, client=client).SerializeToString()
 

@@ -1,11 +1,13 @@
 """ListFiles: one page of files, the newest first."""
 
+from collections.abc import AsyncIterator
+
 from shoal.base.errors import NotFound
 from shoal.client.client import Client
 from shoal.core.names import FILESTORE_BUCKET
 from shoal.gateway.callers import Caller
 from shoal.gateway.files.file_entry import described
-from shoal.gateway.rpc.door import Context, RpcDoor, parse
+from shoal.gateway.rpc.door import Context, RpcDoor
 from shoal.model.messages.files import FILES_MAX, FILES_SKIPPED_MAX, FileMark, KnownFile, ListFiles
 from shoal_pb.filestore_pb2 import ListFilesRequest, ListFilesResponse
 
@@ -21,14 +23,13 @@ class FileListing:
         self._door = door
         self._is_open = is_open
 
-    async def call(self, raw: bytes, context: Context) -> bytes:
+    async def call(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
         """Describe the files of one page."""
-        return await self._door.answer(
-            context, lambda caller: self._list(caller, raw), failing="failed to list files", is_open=self._is_open
+        return await self._door.answer_one(
+            messages, context, self._list, kind=ListFilesRequest, failing="failed to list files", is_open=self._is_open
         )
 
-    async def _list(self, caller: Caller, raw: bytes) -> bytes:
-        asked = parse(ListFilesRequest, raw)
+    async def _list(self, caller: Caller, asked: ListFilesRequest) -> bytes:
         page = max(1, asked.page)
         size = min(asked.page_size, PAGE_SIZE_MAX) if asked.page_size > 0 else PAGE_SIZE
         client = caller.client

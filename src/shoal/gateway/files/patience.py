@@ -13,9 +13,11 @@ from shoal.gateway.files.settings import FileServiceSettings
 class Patience:
     """I watch one transfer."""
 
-    def __init__(self, clock: Clock, settings: FileServiceSettings) -> None:
+    def __init__(self, clock: Clock, settings: FileServiceSettings, *, first_ns: int | None = None) -> None:
+        """`first_ns`: how long the first wait may take, if it is not as long as any other."""
         self._clock = clock
         self._stall_ns = settings.stall_ns
+        self._next_ns = first_ns or settings.stall_ns
         self._rate_min = settings.rate_min
         self._waited_ns = 0
         self._moved = 0
@@ -25,11 +27,13 @@ class Patience:
         """Around each wait for the other side. Raises: DeadlineExceeded if it takes too long, or all of them together
         took too long for what was moved."""
         began = self._clock.now()
+        patience_s = self._next_ns / SECOND
         try:
-            async with asyncio.timeout(self._stall_ns / SECOND):
+            async with asyncio.timeout(patience_s):
                 yield
         except TimeoutError as exc:
-            raise DeadlineExceeded(f"nothing moved for {self._stall_ns / SECOND:.0f} s") from exc
+            raise DeadlineExceeded(f"nothing moved for {patience_s:.0f} s") from exc
+        self._next_ns = self._stall_ns
         self._waited_ns += self._clock.now() - began
         if self._waited_ns > self._stall_ns + self._moved * SECOND // self._rate_min:
             raise DeadlineExceeded(f"less than {self._rate_min} bytes a second moved")

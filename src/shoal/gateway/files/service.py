@@ -1,7 +1,7 @@
 """The calls of `filestore.FileStore`, joined.
 
 Requests arrive as bytes and are parsed inside of the call, so that a malformed one is refused like any other that is
-wrong, and replies leave as bytes.
+wrong, and replies leave as bytes. A request that is one message is served as a stream, and read when its turn has come.
 """
 
 from typing import Any
@@ -28,10 +28,10 @@ def file_service(door: RpcDoor, *, clock: Clock, settings: FileServiceSettings) 
     download = Download(door, clock=clock, memory=memory, settings=settings)
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Upload": grpc.stream_unary_rpc_method_handler(upload.call),
-        "Download": grpc.unary_stream_rpc_method_handler(download.call),
-        "GetVersion": grpc.unary_stream_rpc_method_handler(download.version_call),
-        "Delete": grpc.unary_unary_rpc_method_handler(Deletion(door, is_open=settings.is_open).call),
-        "GetFileInfo": grpc.unary_unary_rpc_method_handler(FileInfo(door, is_open=settings.is_open).call),
-        "ListFiles": grpc.unary_unary_rpc_method_handler(FileListing(door, is_open=settings.is_open).call),
+        "Download": grpc.stream_stream_rpc_method_handler(download.call),
+        "GetVersion": grpc.stream_stream_rpc_method_handler(download.version_call),
+        "Delete": grpc.stream_unary_rpc_method_handler(Deletion(door, is_open=settings.is_open).call),
+        "GetFileInfo": grpc.stream_unary_rpc_method_handler(FileInfo(door, is_open=settings.is_open).call),
+        "ListFiles": grpc.stream_unary_rpc_method_handler(FileListing(door, is_open=settings.is_open).call),
     }
     return grpc.method_handlers_generic_handler(SERVICE, handlers)

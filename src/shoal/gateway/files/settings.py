@@ -32,13 +32,16 @@ class FileServiceSettings:
     size that is allowed."""
     stall_ns: int = 30 * SECOND
     """How long one message may take to come, or to be taken."""
+    first_ns: int = 10 * SECOND
+    """The same, of the first message of an upload: others wait for its turn to end."""
     rate_min: int = KIB
     """Bytes a second, on the average, after `stall_ns`."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.copies <= COPIES_MAX:
             raise InvalidArgument(f"copies of a file are 1 to {COPIES_MAX}, or 0 for as many as the cluster wants")
-        if min(self.chunk_bytes_max, self.memory_patience_ns, self.openings_max, self.stall_ns, self.rate_min) < 1:
+        times = (self.memory_patience_ns, self.stall_ns, self.first_ns)
+        if min(*times, self.chunk_bytes_max, self.openings_max, self.rate_min) < 1:
             raise InvalidArgument("limits of the file service are positive")
         if self.memory_bytes < 2 * self.share_bytes:
             raise InvalidArgument("the memory of the file service is too small for two transfers at a time")

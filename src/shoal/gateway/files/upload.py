@@ -11,12 +11,12 @@ from shoal.core.names import FILESTORE_BUCKET
 from shoal.gateway.callers import Caller
 from shoal.gateway.files.bucket import FileBucket
 from shoal.gateway.files.message_source import MessageSource
-from shoal.gateway.files.openings import Openings, OpeningTurn
 from shoal.gateway.files.patience import Patience
 from shoal.gateway.files.settings import FileServiceSettings
 from shoal.gateway.files.upload_messages import Opening, UploadMessages
 from shoal.gateway.memory import SMALL_BYTES, TransferMemory
 from shoal.gateway.rpc.door import Context, RpcDoor
+from shoal.gateway.rpc.openings import Openings, OpeningTurn
 from shoal.model.catalog import Version
 from shoal_pb.filestore_pb2 import UploadResponse
 
@@ -32,7 +32,7 @@ class Upload:
         self._memory = memory
         self._settings = settings
         self._bucket = FileBucket()
-        self._openings = Openings(settings.openings_max, patience_ns=settings.memory_patience_ns)
+        self._openings = Openings(settings.openings_max, of="uploads", patience_ns=settings.memory_patience_ns)
 
     async def call(self, requests: AsyncIterator[bytes], context: Context) -> bytes:
         """Store what comes. Until all of it has come, and is durable, nobody sees any of it."""
@@ -40,7 +40,8 @@ class Upload:
         async def confirm_alive() -> None:
             await context.send_initial_metadata(())
 
-        messages = UploadMessages(requests, confirm_alive=confirm_alive, patience=Patience(self._clock, self._settings))
+        patience = Patience(self._clock, self._settings, first_ns=self._settings.first_ns)
+        messages = UploadMessages(requests, confirm_alive=confirm_alive, patience=patience)
         return await self._door.answer(
             context,
             lambda caller: self._store(caller, messages),

@@ -70,6 +70,7 @@ class UploadMessages:
 
     async def drain(self) -> None:
         """Read on for a moment without keeping anything: a sender that is still sending may not hear why it failed."""
+        self._first.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_S):
                 while not self._is_ended:

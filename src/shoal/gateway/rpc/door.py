@@ -14,6 +14,7 @@ from shoal.base.errors import AccessDenied, InvalidArgument, LocalFault, ShoalEr
 from shoal.core.trust.signing import Credential
 from shoal.gateway.callers import Caller, Callers
 from shoal.gateway.credentials import parse_credential
+from shoal.gateway.rpc.small_requests import SmallRequests
 from shoal.gateway.rpc.status_codes import DETAILS_CHARS_MAX, Unauthenticated, status_code
 from shoal.model.access_keys import Scope
 from shoal.ports.log import Log
@@ -33,6 +34,25 @@ class RpcDoor:
     def __init__(self, callers: Callers, *, log: Log) -> None:
         self._callers = callers
         self._log = log
+        self._requests = SmallRequests()
+
+    async def answer_one(
+        self,
+        messages: AsyncIterator[bytes],
+        context: Context,
+        work: Callable[[Caller, M], Awaitable[T]],
+        *,
+        kind: type[M],
+        failing: str,
+        is_open: bool = False,
+        needs_admin: bool = False,
+    ) -> T:
+        """As `answer`, for a call that is one small message of this `kind`: it is read once the caller is known."""
+
+        async def read_and_work(caller: Caller) -> T:
+            return await work(caller, parse(kind, await self._requests.only(messages, context)))
+
+        return await self.answer(context, read_and_work, failing=failing, is_open=is_open, needs_admin=needs_admin)
 
     async def answer(
         self,
@@ -56,7 +76,10 @@ class RpcDoor:
         except ShoalError as exc:
             if isinstance(exc, LocalFault):
                 self._log.error("call_failed", call=failing, why=exc.sentence)
-            await context.abort(status_code(exc), f"{failing}: {exc.sentence}"[:DETAILS_CHARS_MAX])
+            code, why = status_code(exc), exc.sentence
+        # Not while the error is handled: gRPC keeps what `abort` raises until the garbage collector comes, and with it
+        # would keep what the frames of the error hold.
+        return await context.abort(code, f"{failing}: {why}"[:DETAILS_CHARS_MAX])
 
     @asynccontextmanager
     async def _known(self, credential: Credential | None) -> AsyncIterator[Caller]:

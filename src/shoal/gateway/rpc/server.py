@@ -14,6 +14,7 @@ from shoal.base.ids import Address
 from shoal.base.units import KIB, SECOND
 from shoal.gateway.files.settings import MESSAGE_BYTES_MAX
 from shoal.gateway.rpc.health import HealthReport
+from shoal.gateway.rpc.library_gate import LibraryGate
 from shoal.net.address import format_address, parse_address
 
 # They register what the services are called with reflection.
@@ -71,7 +72,11 @@ async def serving(
 ) -> AsyncIterator[Address]:
     """Serve `services`, by name, at `address`; gives the real one. Calls that run when the context ends have a moment
     to end too. Raises: AlreadyExists (the port is taken), InvalidArgument."""
-    server = grpc.aio.server(options=settings.options(), maximum_concurrent_rpcs=settings.calls_max)
+    server = grpc.aio.server(
+        interceptors=(LibraryGate(services.keys()),),
+        options=settings.options(),
+        maximum_concurrent_rpcs=settings.calls_max,
+    )
     server.add_generic_rpc_handlers(tuple(services.values()))
     health_pb2_grpc.add_HealthServicer_to_server(report.servicer, server)
     reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -8,14 +8,14 @@ from shoal.model.access_keys import Scope
 from shoal.model.cluster import NodeState
 from shoal_pb import admin_pb2
 from support.fake_client import make_status
-from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door
+from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door, stream
 
 
 async def test_the_cluster_is_told_as_a_whole() -> None:
     cluster = FileCluster()
     cluster.cluster_status = make_status(NodeState.UP, NodeState.UP, NodeState.DOWN)
     async with opened_door(cluster) as door:
-        raw = await StatusReport(door).call(b"", FakeContext().as_context())
+        raw = await StatusReport(door).call(stream([b""]), FakeContext().as_context())
     told = admin_pb2.ClusterStatus.FromString(raw)
     assert (told.nodes_up, told.nodes_suspect, told.nodes_down) == (2, 0, 1)
     assert (told.map_version, told.copies, told.write_quorum) == (7, 3, 2)
@@ -29,5 +29,5 @@ async def test_it_is_told_to_admins_alone() -> None:
     async with opened_door(cluster) as door:
         for context in (FakeContext(), FakeContext(())):
             with pytest.raises(Ended) as ended:
-                await StatusReport(door).call(b"", context.as_context())
+                await StatusReport(door).call(stream([b""]), context.as_context())
             assert ended.value.code in (StatusCode.PERMISSION_DENIED, StatusCode.UNAUTHENTICATED)

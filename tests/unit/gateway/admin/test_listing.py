@@ -8,7 +8,7 @@ from shoal.gateway.admin.listing import ObjectListing
 from shoal.model.messages.objects import LIST_MAX, ListedObject, ListObjects, ObjectList
 from shoal_pb import admin_pb2
 from support.fake_client import made_at, version_id
-from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door
+from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door, stream
 
 
 class Listing(FileCluster):
@@ -28,7 +28,7 @@ class Listing(FileCluster):
 async def listed(cluster: Listing, **asked: object) -> admin_pb2.ListFilesResponse:
     async with opened_door(cluster) as door:
         request = admin_pb2.ListFilesRequest(**asked).SerializeToString()  # type: ignore[arg-type]
-        raw = await ObjectListing(door).call(request, FakeContext().as_context())
+        raw = await ObjectListing(door).call(stream([request]), FakeContext().as_context())
     return admin_pb2.ListFilesResponse.FromString(raw)
 
 

@@ -13,7 +13,7 @@ from shoal.model.cluster import ClusterMap, ClusterSettings, MapChange, MapDelta
 from shoal.testing.sim.env import ManualClock
 from shoal_pb import admin_pb2
 from support.fake_client import make_status
-from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door
+from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door, stream
 
 ONE, TWO = make_status(NodeState.UP, NodeState.UP).map.nodes
 
@@ -49,7 +49,7 @@ async def test_a_watcher_is_told_until_its_key_is_refused() -> None:
     gone = AccessDenied("the key was revoked")
     cluster.deltas = [whole(4), MapDelta(), MapDelta(updates=(step(5, MapChange.CHANGED),)), gone]
     async with opened_door(cluster) as door:
-        watching = asyncio.ensure_future(NodeWatch(door, clock=clock).call(b"", context.as_context()))
+        watching = asyncio.ensure_future(NodeWatch(door, clock=clock).call(stream([b""]), context.as_context()))
         for _ in range(5):
             for _ in range(10):
                 await asyncio.sleep(0)
@@ -66,17 +66,17 @@ async def test_no_more_may_watch_than_are_allowed_and_places_come_back(monkeypat
     cluster = FileCluster()
     async with opened_door(cluster) as door:
         verb = NodeWatch(door, clock=ManualClock())
-        watching = asyncio.ensure_future(verb.call(b"", FakeContext().as_context()))
+        watching = asyncio.ensure_future(verb.call(stream([b""]), FakeContext().as_context()))
         for _ in range(10):
             await asyncio.sleep(0)
         with pytest.raises(Ended) as ended:
-            await verb.call(b"", FakeContext().as_context())
+            await verb.call(stream([b""]), FakeContext().as_context())
         assert ended.value.code is StatusCode.RESOURCE_EXHAUSTED
         watching.cancel()
         await asyncio.wait([watching])
         cluster.deltas = [AccessDenied("revoked")]
         with pytest.raises(Ended, match="revoked"):
-            await verb.call(b"", FakeContext().as_context())
+            await verb.call(stream([b""]), FakeContext().as_context())
 
 
 async def test_a_watcher_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,5 +86,5 @@ async def test_a_watcher_that_takes_nothing_is_let_go(monkeypatch: pytest.Monkey
     context.may_write.clear()
     async with opened_door(cluster) as door:
         with pytest.raises(Ended) as ended:
-            await NodeWatch(door, clock=ManualClock()).call(b"", context.as_context())
+            await NodeWatch(door, clock=ManualClock()).call(stream([b""]), context.as_context())
     assert ended.value.code is StatusCode.DEADLINE_EXCEEDED

@@ -6,13 +6,13 @@ from grpc import StatusCode
 from shoal.base.errors import ShoalError, Throttled
 from shoal.gateway.files.delete import Deletion
 from shoal_pb.filestore_pb2 import DeleteRequest, DeleteResponse
-from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door
+from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door, stream
 
 
 async def delete(cluster: FileCluster, file_id: str) -> DeleteResponse:
     async with opened_door(cluster) as door:
         request = DeleteRequest(file_id=file_id).SerializeToString()
-        raw = await Deletion(door, is_open=False).call(request, FakeContext().as_context())
+        raw = await Deletion(door, is_open=False).call(stream([request]), FakeContext().as_context())
     return DeleteResponse.FromString(raw)
 
 

@@ -6,13 +6,13 @@ from grpc import StatusCode
 from shoal.base.ids import version_text
 from shoal.gateway.files.info import FileInfo
 from shoal_pb.filestore_pb2 import FileInfoRequest, FileInfoResponse
-from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door
+from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door, stream
 
 
 async def info(cluster: FileCluster, file_id: str) -> FileInfoResponse:
     async with opened_door(cluster) as door:
         request = FileInfoRequest(file_id=file_id).SerializeToString()
-        raw = await FileInfo(door, is_open=False).call(request, FakeContext().as_context())
+        raw = await FileInfo(door, is_open=False).call(stream([request]), FakeContext().as_context())
     return FileInfoResponse.FromString(raw)
 
 

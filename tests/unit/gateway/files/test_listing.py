@@ -8,13 +8,13 @@ from shoal.gateway.files import listing
 from shoal.gateway.files.listing import FileListing
 from shoal.model.messages.files import FILES_MAX
 from shoal_pb.filestore_pb2 import ListFilesRequest, ListFilesResponse
-from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door
+from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door, stream
 
 
 async def listed(cluster: FileCluster, page: int = 0, page_size: int = 0) -> ListFilesResponse:
     async with opened_door(cluster) as door:
         request = ListFilesRequest(page=page, page_size=page_size).SerializeToString()
-        raw = await FileListing(door, is_open=False).call(request, FakeContext().as_context())
+        raw = await FileListing(door, is_open=False).call(stream([request]), FakeContext().as_context())
     return ListFilesResponse.FromString(raw)
 
 

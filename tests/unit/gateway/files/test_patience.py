@@ -25,6 +25,18 @@ async def test_one_wait_has_an_end() -> None:
             await asyncio.Event().wait()
 
 
+async def test_the_first_wait_may_have_an_end_of_its_own() -> None:
+    with pytest.raises(DeadlineExceeded, match="nothing moved"):
+        async with Patience(ManualClock(), SETTINGS, first_ns=MILLISECOND).waiting():
+            await asyncio.Event().wait()
+    patience = Patience(ManualClock(), FileServiceSettings(stall_ns=MILLISECOND), first_ns=30 * SECOND)
+    async with patience.waiting():
+        pass
+    with pytest.raises(DeadlineExceeded, match="nothing moved"):
+        async with patience.waiting():
+            await asyncio.Event().wait()
+
+
 async def test_drops_of_bytes_do_not_hold_a_transfer_for_ever() -> None:
     clock = ManualClock()
     patience = Patience(clock, SETTINGS)

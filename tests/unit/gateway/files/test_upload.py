@@ -1,12 +1,14 @@
 """Upload, over a client in memory."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from grpc import StatusCode
 
 from shoal.base.errors import QuorumNotReached, ShoalError, StorageFull
 from shoal.base.ids import version_text
+from shoal.base.units import MILLISECOND
 from shoal.gateway.files.settings import FileServiceSettings
 from shoal.gateway.files.upload import Upload
 from shoal.gateway.memory import TransferMemory
@@ -129,6 +131,21 @@ async def test_a_stream_that_breaks_off_stores_nothing() -> None:
     with pytest.raises(asyncio.CancelledError):
         await upload(cluster, sent(), context=context)
     assert cluster.files == {}
+
+
+async def test_who_begins_and_sends_nothing_is_let_go_before_others() -> None:
+    async def silence() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    settings = FileServiceSettings(first_ns=MILLISECOND, openings_max=1)
+    memory = TransferMemory(settings.memory_bytes, patience_ns=1)
+    async with opened_door(FileCluster()) as door:
+        verb = Upload(door, clock=ManualClock(), memory=memory, settings=settings)
+        with pytest.raises(Ended, match="Upload failed: nothing moved") as ended:
+            await verb.call(silence(), FakeContext().as_context())
+        assert ended.value.code is StatusCode.DEADLINE_EXCEEDED
+        assert await verb.call(stream(sent()), FakeContext().as_context())
 
 
 async def test_an_empty_file_keeps_its_name() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
 
 import pytest
 from grpc import StatusCode
@@ -13,7 +14,7 @@ from shoal.gateway.rpc.door import parse, read_credential
 from shoal.gateway.rpc.status_codes import DETAILS_CHARS_MAX, Unauthenticated
 from shoal.model.access_keys import Scope
 from shoal_pb.filestore_pb2 import DownloadRequest
-from support.rpc_bench import BEARER, Ended, FakeContext, FileCluster, opened_door
+from support.rpc_bench import BEARER, Ended, FakeContext, FileCluster, opened_door, stream
 
 BASIC = "Basic " + base64.b64encode(b"ANN:sec:ret").decode()
 
@@ -122,6 +123,47 @@ async def test_admin_calls_need_admin_scope(scope: Scope) -> None:
         with pytest.raises(Ended, match="needs admin scope") as ended:
             await door.answer(FakeContext().as_context(), served, failing="no", needs_admin=True)
     assert ended.value.code is StatusCode.PERMISSION_DENIED
+
+
+async def test_a_call_that_is_one_message_is_answered() -> None:
+    async def echoed(caller: Caller, asked: DownloadRequest) -> str:
+        return asked.file_id
+
+    async with opened_door(FileCluster()) as door:
+        context, messages = FakeContext().as_context(), stream([DownloadRequest(file_id="a")])
+        assert await door.answer_one(messages, context, echoed, kind=DownloadRequest, failing="no") == "a"
+
+
+async def test_nothing_is_read_of_who_is_not_let_in() -> None:
+    read: list[bytes] = []
+
+    async def unwanted() -> AsyncIterator[bytes]:
+        read.append(b"")
+        yield b""
+
+    async def never(caller: Caller, asked: DownloadRequest) -> None:
+        raise AssertionError("this is answered")
+
+    cluster = FileCluster()
+    cluster.scope_told = Scope.READ
+    for context in (FakeContext(()), FakeContext()):
+        async with opened_door(cluster) as door:
+            with pytest.raises(Ended, match="key") as ended:
+                await door.answer_one(
+                    unwanted(), context.as_context(), never, kind=DownloadRequest, failing="no", needs_admin=True
+                )
+        assert ended.value.code in (StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED)
+    assert not read
+
+
+async def test_a_call_that_ends_keeps_nothing_of_what_was_wrong() -> None:
+    async def fails(caller: Caller) -> None:
+        raise NotFound("gone")
+
+    async with opened_door(FileCluster()) as door:
+        with pytest.raises(Ended) as ended:
+            await door.answer(FakeContext().as_context(), fails, failing="no")
+    assert ended.value.__context__ is None
 
 
 def test_messages_are_parsed_or_refused() -> None:

@@ -1,7 +1,7 @@
 """Whose turn it is to say what comes.
 
-A message is in memory whole before anybody can see how large it is, so few uploads are read before they have their
-share of the memory. Of those who wait nothing is read: the network holds them back.
+A message is in memory whole before anybody can see how large it is, so few calls are read before it is known what they
+may hold. Of those who wait nothing is read: the network holds them back.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from shoal.base.units import SECOND
 class Openings:
     """I give turns, in the order of asking."""
 
-    def __init__(self, count: int, *, patience_ns: int) -> None:
-        """`count` at a time."""
+    def __init__(self, count: int, *, of: str, patience_ns: int) -> None:
+        """`count` at a time; `of` is what begins, in the plural."""
         self._free = asyncio.Semaphore(count)
+        self._of = of
         self._patience_s = patience_ns / SECOND
 
     @asynccontextmanager
@@ -27,7 +28,7 @@ class Openings:
             async with asyncio.timeout(self._patience_s):
                 await self._free.acquire()
         except TimeoutError as exc:
-            raise Throttled(f"too many uploads began, for {self._patience_s:.0f} s; try again later") from exc
+            raise Throttled(f"too many {self._of} began, for {self._patience_s:.0f} s; try again later") from exc
         turn = OpeningTurn(self._free)
         try:
             yield turn
@@ -36,7 +37,7 @@ class Openings:
 
 
 class OpeningTurn:
-    """I am one upload's."""
+    """I am one call's."""
 
     def __init__(self, free: asyncio.Semaphore) -> None:
         self._free = free

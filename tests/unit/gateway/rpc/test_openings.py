@@ -6,11 +6,11 @@ import pytest
 
 from shoal.base.errors import Throttled
 from shoal.base.units import MINUTE
-from shoal.gateway.files.openings import Openings
+from shoal.gateway.rpc.openings import Openings
 
 
 async def test_so_many_at_a_time_and_the_rest_in_order() -> None:
-    openings, begun, leave = Openings(2, patience_ns=MINUTE), list[int](), asyncio.Event()
+    openings, begun, leave = Openings(2, of="uploads", patience_ns=MINUTE), list[int](), asyncio.Event()
 
     async def open_upload(number: int) -> None:
         async with openings.turn():
@@ -28,7 +28,7 @@ async def test_so_many_at_a_time_and_the_rest_in_order() -> None:
 
 
 async def test_a_turn_may_end_early_and_ends_once() -> None:
-    openings = Openings(1, patience_ns=1)
+    openings = Openings(1, of="uploads", patience_ns=1)
     async with openings.turn() as turn:
         turn.end()
         turn.end()
@@ -41,7 +41,7 @@ async def test_a_turn_may_end_early_and_ends_once() -> None:
 
 
 async def test_who_is_cancelled_while_waiting_or_within_keeps_no_turn() -> None:
-    openings = Openings(1, patience_ns=MINUTE)
+    openings = Openings(1, of="uploads", patience_ns=MINUTE)
 
     async def stay() -> None:
         async with openings.turn():

@@ -243,6 +243,21 @@ def test_damaged_replica_is_named_and_read_around(cluster: LocalProcesses, tmp_p
     assert cluster.run("get", "rot", tmp_path / "out", "-q").said == ""
 
 
+def test_a_look_that_verifies_finds_the_damaged_replica_and_only_that(cluster: LocalProcesses) -> None:
+    content = Random(4).randbytes(PIECE)
+    cluster.run("put", "-", "looked-at", stdin=content)
+    assert cluster.command("stat", "looked-at", "--chunks", "--verify").exit_code == 0
+    assert eventually(partial(_flip, cluster.data / "node-2" / "chunks", content[:64]))
+
+    def is_found() -> bool:
+        done = cluster.command("stat", "looked-at", "--chunks", "--verify", "--json")
+        states = {each["node"]: each["state"] for each in json.loads(done.output)["chunk_list"][0]["replicas"]}
+        assert {states[node] for node in ("node-1", "node-3")} <= {"confirmed", "intended"}
+        return done.exit_code == 7 and states["node-2"] == "damaged"
+
+    assert eventually(is_found)
+
+
 def test_help_answers_at_once() -> None:
     assert run_shoal("--help").output.startswith(b"Usage: shoal")
 

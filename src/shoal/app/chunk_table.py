@@ -16,7 +16,6 @@ from shoal.model.cluster import NodeRecord
 from shoal.model.messages.objects import ChunkLocation, ReplicaLocation, WithheldReplica
 
 _UNKNOWN = "unknown"
-_VERIFIED_AT_ONCE = 8
 
 _AWAITED = PlacementState.INTENDED.name.lower()
 DAMAGED = PlacementState.DAMAGED.name.lower()
@@ -63,7 +62,6 @@ class Locator:
         """With a time for `verified`, which is now, each node is asked to read its replicas again."""
         self._client = client
         self._now = verified
-        self._places = asyncio.Semaphore(_VERIFIED_AT_ONCE)
 
     async def locate(self, name: ObjectName, version: VersionId | None) -> Located:
         """All chunks of an object, or of one version of it. Raises: as `Client.open`; ManifestDamaged."""
@@ -74,6 +72,7 @@ class Locator:
             return Located(found.version, tuple(chunks), nodes)
 
     async def _chunk(self, chunk: ChunkLocation) -> ShownChunk:
+        """One chunk at a time, so that no node is asked to read more than one of its replicas for us."""
         async with asyncio.TaskGroup() as group:
             handed_out = [group.create_task(self._replica(chunk, each)) for each in chunk.replicas]
         return ShownChunk(chunk.ref, (*[task.result() for task in handed_out], *map(_withheld, chunk.withheld)))
@@ -81,14 +80,13 @@ class Locator:
     async def _replica(self, chunk: ChunkLocation, replica: ReplicaLocation) -> ShownReplica:
         state, verified = PlacementState.CONFIRMED.name.lower(), self._now
         if verified is not None:
-            async with self._places:
-                try:
-                    if not await self._client.verify(chunk, replica):
-                        state = DAMAGED
-                except NotFound:
-                    state = MISSING
-                except TransientError:
-                    state, verified = UNREACHABLE, None
+            try:
+                if not await self._client.verify(chunk, replica):
+                    state = DAMAGED
+            except NotFound:
+                state = MISSING
+            except TransientError:
+                state, verified = UNREACHABLE, None
         return ShownReplica(replica.node, replica.shard, replica.placement, state, verified)
 
 

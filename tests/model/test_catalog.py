@@ -14,13 +14,14 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from shoal.base.errors import AlreadyExists, NotFound, PreconditionFailed, StaleEpoch
 from shoal.base.ids import ChunkId, SessionId, VersionId, file_id_text, parse_file_id
-from shoal.core.catalog import purge, rows
+from shoal.core.catalog import rows
 from shoal.core.catalog.bucket_listing import list_buckets
 from shoal.core.catalog.cluster_map import scan_all
 from shoal.core.catalog.file_lookup import find_file, list_files
 from shoal.core.catalog.listing import list_objects
 from shoal.core.catalog.lookup import find_version
 from shoal.core.catalog.promotion import PromotionStep, promote_chunks
+from shoal.core.catalog.purge import PURGE_ROWS
 from shoal.core.catalog.results import forget_results
 from shoal.core.catalog.session_cleanup import condemn_staged, drop_results, next_manifest, remove_session
 from shoal.core.catalog.sessions import declare_dead
@@ -118,24 +119,20 @@ class CatalogMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.patches = pytest.MonkeyPatch()
-
-    def teardown(self) -> None:
-        self.patches.undo()
 
     @initialize(
         target=sessions,
         is_versioned=st.booleans(),
         has_other=st.booleans(),
         has_file_ids=st.booleans(),
-        purge_rows=st.sampled_from([1, 2, purge.PURGE_ROWS]),
+        purge_rows=st.sampled_from([1, 2, PURGE_ROWS]),
         names=st.lists(NAMES, min_size=1, max_size=6),
     )
     def begin(
         self, *, is_versioned: bool, has_other: bool, has_file_ids: bool, purge_rows: int, names: list[Name]
     ) -> Any:
-        self.patches.setattr(purge, "PURGE_ROWS", purge_rows)
         self.bench = CatalogBench()
+        self.bench.purge_rows = purge_rows
         self.model = Model({BUCKET: is_versioned, OTHER: True} if has_other else {BUCKET: is_versioned})
         for bucket, is_kept in self.model.is_versioned.items():
             self.model.has_file_ids[bucket] = has_file_ids or bucket == OTHER

@@ -16,7 +16,7 @@ from shoal.core.catalog.copying import check_copy, copy_version
 from shoal.core.catalog.delete import check_delete, delete_object
 from shoal.core.catalog.identity import open_catalog
 from shoal.core.catalog.nodes import register_node
-from shoal.core.catalog.purge import begin_purge, check_purge, continue_purge
+from shoal.core.catalog.purge import PURGE_ROWS, begin_purge, check_purge, continue_purge
 from shoal.core.catalog.sessions import open_session
 from shoal.core.catalog.staging import prove_page, stage_page
 from shoal.core.catalog.undelete import check_undelete, undelete_object
@@ -122,6 +122,7 @@ class CatalogBench:
         self.rows = MemoryRows()
         self.settings = settings or ClusterSettings()
         self.clock = ManualClock()
+        self.purge_rows = PURGE_ROWS
         self._stamps = HybridClock(self.clock, WallNs(0))
         self._counter = 0
         self._sequence = 0
@@ -277,9 +278,9 @@ class CatalogBench:
         number = self.next_sequence() if sequence is None else sequence
         request = Purge(session=session, sequence=number, bucket=bucket, key=key, file_id=file_id)
         check_purge(request)
-        begun = self.tx(lambda tx: begin_purge(tx, request, key_id=key_id))
+        begun = self.tx(lambda tx: begin_purge(tx, request, key_id=key_id, rows_max=self.purge_rows))
         for _ in range(steps):
-            if not self.tx(lambda tx: continue_purge(tx, bucket, begun)):
+            if not self.tx(lambda tx: continue_purge(tx, bucket, begun, rows_max=self.purge_rows)):
                 break
         return begun
 

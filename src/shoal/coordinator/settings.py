@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from shoal.base.errors import InvalidArgument
 from shoal.base.units import HOUR, MIB, MILLISECOND, SECOND
+from shoal.core.catalog.purge import PURGE_ROWS
 from shoal.model.cluster import ClusterSettings
 
 _PUT_GRANT_NS = 2 * HOUR
@@ -71,6 +72,8 @@ class CoordinatorSettings:
     large_calls_max: int = 8
     """Calls with a body of more than 64 KiB (a page of a large manifest, a batch of commits) that are taken in at a
     time, of at most 4 MiB each; others wait for their turn."""
+    purge_rows: int = PURGE_ROWS
+    """Versions, and about as many chunks, that one transaction of a purge removes."""
     census_rest_ns: int = 5 * SECOND
     """Least pause between counts of the whole catalog."""
 

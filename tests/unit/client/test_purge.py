@@ -7,19 +7,19 @@ import pytest
 from shoal.base.errors import InvalidArgument, NotFound, OutcomeUnknown
 from shoal.client.client import Client
 from shoal.coordinator.handlers import files as handlers
+from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core import routes
-from shoal.core.catalog import purge
 from shoal.core.names import FILESTORE_BUCKET
 from shoal.model.messages.objects import ListVersions, Name
-from support.catalog_bench import BUCKET
+from support.catalog_bench import BUCKET, CLUSTER_ID
 from support.coordinator_bench import CoordinatorBench, open_bench
 from support.coordinator_link import CoordinatorLink, opened_client
 
 
 @pytest.fixture
 async def bench() -> CoordinatorBench:
-    """A coordinator with an object of five versions."""
-    bench = await open_bench()
+    """A coordinator with an object of five versions, which removes one in a transaction."""
+    bench = await open_bench(settings=CoordinatorSettings(CLUSTER_ID, purge_rows=1))
     session = await bench.session()
     for _ in range(5):
         await bench.put(session, "name")
@@ -50,7 +50,6 @@ async def test_all_versions_go_and_once_is_enough(client: Client) -> None:
 async def test_it_asks_until_nothing_is_left(
     client: Client, link: CoordinatorLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(purge, "PURGE_ROWS", 1)
     monkeypatch.setattr(handlers, "PURGE_STEPS_MAX", 1)
     assert await client.purge(BUCKET, "name")
     assert link.targets.count(routes.PURGE.target) == 3

@@ -30,10 +30,13 @@ class FileHandlers:
         """Remove all versions of a name, or as many as there is time for. Raises: what `check_purge` and `begin_purge`
         do."""
         check_purge(message)
+        rows_max = self._desk.settings.purge_rows
         begun = await self._desk.change(
-            message.session, message.sequence, lambda tx: begin_purge(tx, message, key_id=caller.key_id)
+            message.session,
+            message.sequence,
+            lambda tx: begin_purge(tx, message, key_id=caller.key_id, rows_max=rows_max),
         )
         for _ in range(PURGE_STEPS_MAX):
-            if not await self._desk.engine.tx(lambda tx: continue_purge(tx, message.bucket, begun)):
+            if not await self._desk.engine.tx(lambda tx: continue_purge(tx, message.bucket, begun, rows_max=rows_max)):
                 return Purged(begun.existed, is_complete=True)
         return Purged(begun.existed, is_complete=False)

@@ -23,7 +23,7 @@ from shoal.model.messages.objects import Name
 from shoal.ports.engine import Tx
 
 PURGE_ROWS = 256
-"""Versions, and about as many chunks, that one transaction removes: a few milliseconds."""
+"""Versions, and about as many chunks, that one transaction removes unless it is told: a few milliseconds."""
 
 
 def check_purge(request: Purge) -> None:
@@ -38,16 +38,16 @@ def check_purge(request: Purge) -> None:
         parse_file_id(request.file_id)
 
 
-def begin_purge(tx: Tx, request: Purge, *, key_id: str) -> PurgeBegun:
+def begin_purge(tx: Tx, request: Purge, *, key_id: str, rows_max: int = PURGE_ROWS) -> PurgeBegun:
     """Take the name out of sight, and remove what one transaction can, once: a retry finds what its first try did.
     With a marker in the answer versions are left, for `continue_purge`.
 
     Raises: StaleEpoch, AccessDenied for the session; NotFound for the bucket.
     """
-    return do_once(tx, request, lambda: _begin(tx, request), key_id=key_id, kind=PurgeBegun)
+    return do_once(tx, request, lambda: _begin(tx, request, rows_max), key_id=key_id, kind=PurgeBegun)
 
 
-def continue_purge(tx: Tx, bucket_name: str, begun: PurgeBegun) -> bool:
+def continue_purge(tx: Tx, bucket_name: str, begun: PurgeBegun, *, rows_max: int = PURGE_ROWS) -> bool:
     """Remove the next versions below the marker. Returns whether some are left; whoever comes late finds none."""
     if begun.marker is None:
         return False
@@ -56,14 +56,14 @@ def continue_purge(tx: Tx, bucket_name: str, begun: PurgeBegun) -> bool:
     if marker is None:
         return False
     bucket = read_bucket(tx, bucket_name)
-    if _remove(tx, bucket, (key + b"\x00", keys.versions(bucket_name, begun.key)[1])):
+    if _remove(tx, bucket, (key + b"\x00", keys.versions(bucket_name, begun.key)[1]), rows_max):
         return True
     tx.delete(key)
     end_file(tx, bucket, marker.file_id)
     return False
 
 
-def _begin(tx: Tx, request: Purge) -> PurgeBegun:
+def _begin(tx: Tx, request: Purge, rows_max: int) -> PurgeBegun:
     bucket = read_bucket(tx, request.bucket)
     begun = PurgeBegun(existed=True, key=request.key) if request.key else _file_found(tx, request)
     if begun.marker is not None or not begun.existed:
@@ -80,7 +80,7 @@ def _begin(tx: Tx, request: Purge) -> PurgeBegun:
         tx.delete(live_key)
         release(tx, live)
     hide_file(tx, bucket, newest.file_id)
-    if not _remove(tx, bucket, keys.versions(bucket.name, begun.key)):
+    if not _remove(tx, bucket, keys.versions(bucket.name, begun.key), rows_max):
         end_file(tx, bucket, newest.file_id)
         return begun
     marker = make_marker(tx, request, VersionKind.PURGE_MARKER, newest=newest)
@@ -96,12 +96,12 @@ def _file_found(tx: Tx, request: Purge) -> PurgeBegun:
     return PurgeBegun(existed=True, key=row.key, marker=row.purge)
 
 
-def _remove(tx: Tx, bucket: Bucket, span: Range) -> bool:
+def _remove(tx: Tx, bucket: Bucket, span: Range, rows_max: int) -> bool:
     """Remove the first versions of `span`. Returns whether some are left."""
-    found = tx.scan(*span, limit=PURGE_ROWS + 1)
+    found = tx.scan(*span, limit=rows_max + 1)
     done = 0
     for key, value in found:
-        if done >= PURGE_ROWS:
+        if done >= rows_max:
             return True
         version = rows.VERSION.load(value)
         tx.delete(key)

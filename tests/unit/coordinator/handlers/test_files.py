@@ -4,19 +4,19 @@ import pytest
 
 from shoal.base.errors import AccessDenied, InvalidArgument, NotFound
 from shoal.coordinator.handlers import files as handlers
+from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core import routes
-from shoal.core.catalog import purge
 from shoal.core.names import FILESTORE_BUCKET
 from shoal.model.messages.buckets import CreateBucket
 from shoal.model.messages.files import FindFile, ListFiles, Purge, Purged
-from support.catalog_bench import BUCKET, make_commit
+from support.catalog_bench import BUCKET, CLUSTER_ID, make_commit
 from support.coordinator_bench import READER, CoordinatorBench, open_bench
 
 
 @pytest.fixture
 async def bench() -> CoordinatorBench:
-    """A coordinator with the bucket of the file service."""
-    bench = await open_bench()
+    """A coordinator with the bucket of the file service; its purges remove one version in a transaction."""
+    bench = await open_bench(settings=CoordinatorSettings(CLUSTER_ID, purge_rows=1))
     session = await bench.session()
     message = CreateBucket(session=session, sequence=bench.next_sequence(), bucket=FILESTORE_BUCKET)
     await bench.call(routes.CREATE_BUCKET, message)
@@ -58,7 +58,6 @@ async def test_what_is_asked_wrongly_is_told(bench: CoordinatorBench) -> None:
 async def test_a_purge_is_done_in_as_many_calls_as_it_takes(
     bench: CoordinatorBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(purge, "PURGE_ROWS", 1)
     monkeypatch.setattr(handlers, "PURGE_STEPS_MAX", 2)
     for _ in range(8):
         file_id = await put(bench)

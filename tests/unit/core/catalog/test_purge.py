@@ -4,7 +4,6 @@ import pytest
 
 from shoal.base.errors import AccessDenied, InvalidArgument, NotFound, PreconditionFailed, StaleEpoch
 from shoal.base.ids import SessionId
-from shoal.core.catalog import purge
 from shoal.core.catalog.file_lookup import find_file, list_files
 from shoal.core.catalog.lookup import find_version
 from shoal.core.catalog.purge import check_purge
@@ -21,10 +20,10 @@ NAME = Name(FILES, "name")
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> CatalogBench:
+def bench() -> CatalogBench:
     """A catalog with a bucket that has file ids; a transaction removes two versions."""
-    monkeypatch.setattr(purge, "PURGE_ROWS", 2)
     bench = CatalogBench()
+    bench.purge_rows = 2
     bench.create_bucket(bench.session(), FILES, has_file_ids=True)
     return bench
 

@@ -7,8 +7,9 @@ import click
 
 if TYPE_CHECKING:
     from shoal.testing.sim.campaign import Tally
+    from shoal.testing.sim.play import Played
     from shoal.testing.sim.reduction import Reduction
-    from shoal.testing.sim.seed_run import SeedReport, SeedRun
+    from shoal.testing.sim.seed_run import SeedReport
     from shoal.testing.sim.swarm import Profile
 
 _SEEDS = 40
@@ -26,6 +27,7 @@ _SHRINK_RUNS_MAX = 200
     metavar="P",
     help="What goes wrong: swarm, disks, network, long.",
 )
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="How many at a time. [default: one a processor]")
 @click.option("--without", multiple=True, metavar="NAME", help="Leave out a kind of fault or of operation.")
 @click.option("--operations", type=click.IntRange(1), metavar="N", help="Do so many operations. [default: drawn]")
 @click.option("--shrink", "shrinks", is_flag=True, help="Make the first seed that fails as small as it can be.")
@@ -38,6 +40,7 @@ def command(
     seeds: int | None,
     seed: int | None,
     profile_name: str,
+    jobs: int | None,
     without: tuple[str, ...],
     operations: int | None,
     shrinks: bool,
@@ -54,6 +57,7 @@ def command(
     fired. Exit status 1 if a seed failed. Ctrl-C ends the run after telling of the seeds that are over.
     """
     import json
+    import os
     import platform
 
     from shoal import __version__
@@ -69,7 +73,7 @@ def command(
     count = seeds or (_SEEDS if seed is None else 1)
     reduction = Reduction(check_names(without), operations)
     campaign = _Campaign(PROFILES[profile_name], profile_name, reduction, shrinks=shrinks, is_quiet=is_quiet)
-    tally = campaign.run(range(first, first + count))
+    tally = campaign.run(range(first, first + count), jobs=jobs or os.cpu_count() or 1)
     facts = {
         "version": __version__,
         "commit": commit,
@@ -103,45 +107,50 @@ class _Campaign:
         self.is_interrupted = False
         """Whether somebody had enough before the end."""
 
-    def run(self, seeds: range) -> "Tally":
-        """All of them, or until the first that fails if that one is to be made small."""
-        from shoal.testing.sim.campaign import Tally, play_seed
+    def run(self, seeds: range, *, jobs: int) -> "Tally":
+        """All of them, so many at a time, or until the first that fails if that one is to be made small."""
+        from contextlib import closing
+
+        from shoal.testing.sim.campaign import Tally
+        from shoal.testing.sim.play import play_seeds
 
         tally = Tally(self._profile)
         try:
-            for seed in seeds:
-                run, report = play_seed(seed, self._profile, self._reduction)
-                tally.add(report)
-                self._tell(run, report)
-                if report.failure is not None and self._shrinks:
-                    self._shrink(report)
-                    break
+            with closing(play_seeds(seeds, self._profile, self._reduction, jobs=jobs)) as all_played:
+                for played in all_played:
+                    tally.add(played.report)
+                    self._tell(played)
+                    if played.report.failure is not None and self._shrinks:
+                        break
+            if self._shrinks and played.report.failure is not None:
+                self._shrink(played.report)
         except KeyboardInterrupt:
             self.is_interrupted = True
         return tally
 
-    def _tell(self, run: "SeedRun", report: "SeedReport") -> None:
+    def _tell(self, played: "Played") -> None:
         import sys
 
         from shoal.app.output import print_line
-        from shoal.testing.sim.seed_line import evidence, summary
+        from shoal.testing.sim.seed_line import summary
 
+        report = played.report
         if report.failure is not None or not self._is_quiet:
             print_line(summary(report))
         if report.failure is not None:
-            for text in evidence(run, report):
+            for text in played.evidence:
                 print_line("\n".join(f"  {line}" for line in text.splitlines()))
             print_line(f"  again: {self._command(report.seed, self._reduction)}")
         sys.stdout.flush()
 
     def _shrink(self, report: "SeedReport") -> None:
         from shoal.app.output import print_line
-        from shoal.testing.sim.campaign import play_seed
+        from shoal.testing.sim.play import play_seed
         from shoal.testing.sim.reduction import Reduction, Shrinking
         from shoal.testing.sim.swarm import seed_options
 
         def fails(reduction: Reduction) -> bool:
-            _, again = play_seed(report.seed, self._profile, reduction)
+            again = play_seed(report.seed, self._profile, reduction).report
             is_same = type(again.failure) is type(report.failure)
             if is_same and not self._is_quiet:
                 print_line(f"  fails too: {reduction.words()}")

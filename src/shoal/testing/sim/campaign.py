@@ -1,13 +1,12 @@
 """Many seeds, one verdict."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shoal.base.units import HOUR
 from shoal.testing.sim.fault_kinds import count_kinds, kinds_of
-from shoal.testing.sim.seed_run import SeedReport, SeedRun
-from shoal.testing.sim.swarm import Profile, SwarmOptions
+from shoal.testing.sim.seed_run import SeedReport
+from shoal.testing.sim.swarm import Profile
 from shoal.testing.sim.worker import WRITES
 
 SEEDS_FOR_ALL_KINDS = 200
@@ -76,13 +75,3 @@ class Tally:
             return f"FAILED: never fired: {', '.join(self.unfired)}; {done}"
         idle = f"; {len(self.idle)} seeds had no crash after a put" if self.idle else ""
         return f"ok: {done}; no acknowledged write lost, no wrong byte, nothing stuck{idle}"
-
-
-Change = Callable[[SwarmOptions], SwarmOptions]
-"""What is done to the options that a seed has drawn."""
-
-
-def play_seed(seed: int, profile: Profile, change: Change | None = None) -> tuple[SeedRun, SeedReport]:
-    """A run that is over, and its report."""
-    run = SeedRun(seed, profile=profile, change=change)
-    return run, run.play()

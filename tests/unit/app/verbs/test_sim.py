@@ -1,6 +1,7 @@
 """`shoal sim`."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(REPORT, seed=seed, failure=Deadlock("all wait") if is_bad else None)
 
     monkeypatch.setattr(SeedRun, "play", fake_play)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # in this process, where the fake is
 
 
 def test_seeds_that_are_well_end_with_a_verdict(capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,15 +36,14 @@ class SegmentFiles:
     async def borrow(self, number: int) -> SegmentFile:
         """An open segment, until `give_back`. Raises: NotFound, DiskFailed, Throttled."""
         while number not in self._open:
+            await self._close_idle()
             file = await self._disk.open(segment_path(number), OpenMode.READ)
             if number in self._open:  # another borrower was faster
                 await file.close()
             else:
                 self._open[number] = SegmentFile(self._containers[number], file)
         segment = self._open[number] = self._open.pop(number)  # the most recently used one is the last
-        segment.users += 1
-        if len(self._open) > self._open_max:
-            await self._close_idle()
+        segment.users += 1  # the last step: whoever is cancelled before it has borrowed nothing
         return segment
 
     async def close(self) -> None:
@@ -54,6 +53,9 @@ class SegmentFiles:
             await segment.file.close()
 
     async def _close_idle(self) -> None:
-        idle = next((number for number, segment in self._open.items() if segment.users == 0), None)
-        if idle is not None:
+        """Make room for one more, as far as nobody uses what is open."""
+        while len(self._open) >= self._open_max and (idle := self._longest_idle()) is not None:
             await self._open.pop(idle).file.close()
+
+    def _longest_idle(self) -> int | None:
+        return next((number for number, segment in self._open.items() if not segment.users), None)

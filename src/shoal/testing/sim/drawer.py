@@ -147,20 +147,27 @@ class Drawer:
         copied = self._new()
         source = Name(BUCKET, kept.key, self._rng.choice((None, kept.versions[-1][0])))
         options = CopyOptions(precondition=Precondition(if_absent=True), content_type=self._rng.choice((None, "a/b")))
-        made = await self._expect_done("copy", self._client.copy(source, BUCKET, copied.key, options=options))
-        self._expect_tag(kept, made, kept.tag)
-        copied.has_got(made)
-        self._remember(copied)
+        call = self._client.copy(source, BUCKET, copied.key, options=options)
+        await self._make(copied, self._expect_done("copy", call), tag=kept.tag)
         return "copied"
 
     async def _move(self, kept: _Kept, _tag: str) -> str:
         moved = self._new()
-        made = await self._expect_done("move", self._client.move(ObjectName(BUCKET, kept.key), BUCKET, moved.key))
-        self._expect_tag(kept, made, kept.tag)
-        moved.has_got(made)
+        call = self._client.move(ObjectName(BUCKET, kept.key), BUCKET, moved.key)
+        await self._make(moved, self._expect_done("move", call), tag=kept.tag)
         kept.tag = None
-        self._remember(moved)
         return "moved"
+
+    async def _make(self, made: _Kept, call: Awaitable[Version], *, tag: str | None) -> None:
+        """A new name; after an error which promises that nothing was done nothing is there, for ever."""
+        try:
+            version = await call
+        except SURELY_NOT_DONE:
+            self._chronicle.kept[made.key] = None
+            raise
+        self._expect_tag(made, version, tag)
+        made.has_got(version)
+        self._remember(made)
 
     async def _expect_done(self, what: str, call: Awaitable[T]) -> T:
         """Nobody else is here: a condition that holds when asked holds when done."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from shoal.base.digests import crc64, sha256
-from shoal.base.errors import AccessDenied, QuorumNotReached, ShoalError, StaleEpoch, TransientError
+from shoal.base.errors import AccessDenied, InvalidArgument, QuorumNotReached, ShoalError, StaleEpoch, TransientError
 from shoal.base.ids import ChunkId, Instant, ReplicaId, SessionId, mint_chunk_id, session_of
 from shoal.base.units import SECOND
 from shoal.client.cluster_view import ClusterView
@@ -19,7 +19,7 @@ from shoal.formats.grant import Grant, GrantKind, grant_text, seal_grant
 from shoal.formats.seal import Seal, pack_seal
 from shoal.model.catalog import ChunkRef
 from shoal.model.cluster import NodeRecord
-from shoal.model.messages.objects import ChunkUpload, Commit, CommitBatch
+from shoal.model.messages.objects import ChunkUpload, Commit, CommitBatch, Stage
 from shoal.model.messages.replicas import PutReply, Receipt
 from shoal.model.messages.sessions import CloseSession, OpenSession
 from shoal.ports.catalog import Catalog
@@ -34,6 +34,8 @@ FORBIDDEN = f"{REGISTERS}forbidden"
 """The key that all of it is about: nothing is ever there."""
 
 _CONTENT = b"never stored"
+_STORED_COPIES = 3
+"""A quorum of as many copies as a put can ask for."""
 
 
 class Trespassed(SimulationFailed):
@@ -59,6 +61,7 @@ class Trespasser:
             self._use_grant_for_other_chunk,
             self._count_node_twice,
             self._use_receipt_elsewhere,
+            self._stage_uneven_pages,
         )
         return await rng.choice(attempts)(rng)
 
@@ -109,6 +112,24 @@ class Trespasser:
         false = [replace(true, node=other.node_id, placement=number) for number, other in enumerate(others, start=2)]
         commit = _commit(rng, chunks=(_upload(chunk, true, *false),))
         return await _refused("a foreign placement", AccessDenied, self._send(opened.session, commit))
+
+    async def _stage_uneven_pages(self, rng: Random) -> str:
+        """A manifest whose second page is the longer one: a reader of a range would look in the wrong page."""
+        opened = await self._catalog.open_session(OpenSession())
+        session, grant = opened.session, grant_text(opened.put_grant)
+        uploads = [await self._store(mint_chunk_id(session, number), grant, rng) for number in (1, 2, 3)]
+        manifest = mint_chunk_id(session, 4)
+        for page, chunks in enumerate((uploads[:1], uploads[1:])):
+            await self._catalog.stage(Stage(session=session, manifest=manifest, page=page, chunks=tuple(chunks)))
+        whole = _commit(rng, chunks=tuple(uploads))
+        paged = replace(whole, chunks=(), manifest=manifest, page_count=2)
+        return await _refused("pages of unequal length", InvalidArgument, self._send(session, paged))
+
+    async def _store(self, chunk: ChunkId, grant: str, rng: Random) -> ChunkUpload:
+        """The content as a chunk, on enough nodes."""
+        nodes = rng.sample(self._view.map.nodes, _STORED_COPIES)
+        placed = [(node, ReplicaId(chunk, 0, number)) for number, node in enumerate(nodes, start=1)]
+        return _upload(chunk, *[await self._put(node, replica, grant=grant) for node, replica in placed])
 
     async def _put(self, node: NodeRecord, replica: ReplicaId, *, grant: str) -> Receipt:
         """Store the content at one node, and nowhere else."""

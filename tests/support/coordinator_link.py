@@ -15,11 +15,12 @@ from support.coordinator_bench import WRITER, CoordinatorBench, incoming
 
 
 class CoordinatorLink:
-    """I lead to a coordinator. `lost`: what becomes of the answers that come next, which are all done."""
+    """I lead to a coordinator. `lost`: what becomes of the answers that come next, which are all done; None lets one
+    pass."""
 
     def __init__(self, bench: CoordinatorBench) -> None:
         self._bench = bench
-        self.lost: list[ShoalError] = []
+        self.lost: list[ShoalError | None] = []
         self.targets: list[str] = []
 
     async def call(self, address: Address, request: Request, *, deadline: Instant, reply_bytes_max: int) -> Reply:
@@ -28,8 +29,9 @@ class CoordinatorLink:
         self.targets.append(request.target)
         message = incoming(request.target, request.body, authorization=request.headers["authorization"])
         reply = await self._bench.coordinator.handle(message)
-        if self.lost:
-            raise self.lost.pop(0)
+        error = self.lost.pop(0) if self.lost else None
+        if error is not None:
+            raise error
         return reply
 
     def exchange(self, address: Address, request: Request, *, deadline: Instant) -> NoReturn:

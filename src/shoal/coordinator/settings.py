@@ -74,6 +74,8 @@ class CoordinatorSettings:
     time, of at most 4 MiB each; others wait for their turn."""
     purge_rows: int = PURGE_ROWS
     """Versions, and about as many chunks, that one transaction of a purge removes."""
+    purge_steps_max: int = 40
+    """Such transactions of one call: less than a second. A client that is told that more is left asks again."""
     census_rest_ns: int = 5 * SECOND
     """Least pause between counts of the whole catalog."""
 

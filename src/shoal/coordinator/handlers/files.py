@@ -6,9 +6,6 @@ from shoal.core.catalog.file_lookup import check_file_listing, check_file_search
 from shoal.core.catalog.purge import begin_purge, check_purge, continue_purge
 from shoal.model.messages.files import FileFound, FileList, FindFile, ListFiles, Purge, Purged
 
-PURGE_STEPS_MAX = 40
-"""Transactions of one call: less than a second. A client that is told that more is left asks again."""
-
 
 class FileHandlers:
     """I answer clients about files."""
@@ -30,13 +27,15 @@ class FileHandlers:
         """Remove all versions of a name, or as many as there is time for. Raises: what `check_purge` and `begin_purge`
         do."""
         check_purge(message)
-        rows_max = self._desk.settings.purge_rows
+        settings = self._desk.settings
         begun = await self._desk.change(
             message.session,
             message.sequence,
-            lambda tx: begin_purge(tx, message, key_id=caller.key_id, rows_max=rows_max),
+            lambda tx: begin_purge(tx, message, key_id=caller.key_id, rows_max=settings.purge_rows),
         )
-        for _ in range(PURGE_STEPS_MAX):
-            if not await self._desk.engine.tx(lambda tx: continue_purge(tx, message.bucket, begun, rows_max=rows_max)):
+        for _ in range(settings.purge_steps_max):
+            if not await self._desk.engine.tx(
+                lambda tx: continue_purge(tx, message.bucket, begun, rows_max=settings.purge_rows)
+            ):
                 return Purged(begun.existed, is_complete=True)
         return Purged(begun.existed, is_complete=False)

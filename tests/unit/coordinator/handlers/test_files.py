@@ -3,7 +3,6 @@
 import pytest
 
 from shoal.base.errors import AccessDenied, InvalidArgument, NotFound
-from shoal.coordinator.handlers import files as handlers
 from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core import routes
 from shoal.core.names import FILESTORE_BUCKET
@@ -15,8 +14,8 @@ from support.coordinator_bench import READER, CoordinatorBench, open_bench
 
 @pytest.fixture
 async def bench() -> CoordinatorBench:
-    """A coordinator with the bucket of the file service; its purges remove one version in a transaction."""
-    bench = await open_bench(settings=CoordinatorSettings(CLUSTER_ID, purge_rows=1))
+    """A coordinator with the bucket of the file service; its purges remove few versions in a call."""
+    bench = await open_bench(settings=CoordinatorSettings(CLUSTER_ID, purge_rows=1, purge_steps_max=2))
     session = await bench.session()
     message = CreateBucket(session=session, sequence=bench.next_sequence(), bucket=FILESTORE_BUCKET)
     await bench.call(routes.CREATE_BUCKET, message)
@@ -55,10 +54,7 @@ async def test_what_is_asked_wrongly_is_told(bench: CoordinatorBench) -> None:
         await bench.call(routes.PURGE, Purge(session=await bench.session(), sequence=1, bucket=BUCKET))
 
 
-async def test_a_purge_is_done_in_as_many_calls_as_it_takes(
-    bench: CoordinatorBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(handlers, "PURGE_STEPS_MAX", 2)
+async def test_a_purge_is_done_in_as_many_calls_as_it_takes(bench: CoordinatorBench) -> None:
     for _ in range(8):
         file_id = await put(bench)
     message = Purge(session=await bench.session(), sequence=1, bucket=FILESTORE_BUCKET, file_id=file_id)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from shoal.base.digests import Buffer
 from shoal.base.env import Env, OpenMode
-from shoal.base.errors import DiskFailed, NotFound, StorageFull
+from shoal.base.errors import DiskFailed, NotFound, StorageFull, Throttled
 from shoal.base.ids import ReplicaId
 from shoal.formats.segment import Container
 from shoal.formats.volume import VolumeFormat
@@ -64,7 +64,7 @@ class FileStore:
             await unfinished.write(frame, offset=offset, stored_bytes=incoming.stored_bytes)
 
     def publish(self, unfinished: UnfinishedFile, info: StoredReplica, table: bytes) -> asyncio.Task[None]:
-        """Begin to make the file durable, and then found. The task raises: StorageFull, DiskFailed."""
+        """Begin to make the file durable, and then found. The task raises: StorageFull, Throttled, DiskFailed."""
         self._volume.require_writable()
         return self._tasks.start(self._publish(unfinished, info, table), name="file-publish")
 
@@ -82,20 +82,22 @@ class FileStore:
         with self._volume.guard():
             with suppress(NotFound):  # somebody took it away by hand
                 await self._env.disk.unlink(self._path(replica, stored_bytes))
+            self._volume.used_bytes -= file_bytes(stored_bytes)
             await self._env.disk.sync_dir(self._directory(replica))
-        self._volume.used_bytes -= file_bytes(stored_bytes)
 
     async def _publish(self, unfinished: UnfinishedFile, info: StoredReplica, table: bytes) -> None:
         with self._volume.guard():
             try:
                 await unfinished.complete(info, table)
-            except StorageFull:
+                self._env.crashpoint("store.file_synced")
+                path = self._path(info.replica, info.stored_bytes)
+                await self._env.disk.rename(unfinished.path, path)
+                unfinished.path = path
+                self._env.crashpoint("store.file_renamed")
+                await self._env.disk.sync_dir(self._directory(info.replica))
+            except (StorageFull, Throttled):  # what is refused takes no space, whatever its name is by now
                 await self._discard(unfinished)
                 raise
-            self._env.crashpoint("store.file_synced")
-            await self._env.disk.rename(unfinished.path, self._path(info.replica, info.stored_bytes))
-            self._env.crashpoint("store.file_renamed")
-            await self._env.disk.sync_dir(self._directory(info.replica))
         self._volume.used_bytes += file_bytes(info.stored_bytes)
         self._on_durable(info)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from shoal.base.env import Disk, File, OpenMode
-from shoal.base.errors import StorageFull
+from shoal.base.errors import StorageFull, Throttled
 from shoal.base.ids import ReplicaId
 from shoal.formats.segment import (
     FLAG_BATCH_START,
@@ -121,16 +121,19 @@ class OpenSegment:
 
 
 async def create_segment(disk: Disk, container: Container, *, capacity_bytes: int) -> OpenSegment:
-    """A new segment, durable with its name and its space before the first record. Raises: StorageFull, DiskFailed."""
+    """A new segment, durable with its name and its space before the first record.
+
+    Raises: StorageFull, Throttled, DiskFailed.
+    """
     path = segment_path(container.number)
     file = await disk.open(path, OpenMode.CREATE)
     try:
         await file.allocate(0, capacity_bytes)
         await file.pwrite(0, encode_segment_header(container))
         await file.fdatasync()
-    except StorageFull:
+        await disk.sync_dir(SEGMENTS)
+    except (StorageFull, Throttled):
         await file.close()
         await disk.unlink(path)
         raise
-    await disk.sync_dir(SEGMENTS)
     return OpenSegment(file, container, capacity_bytes=capacity_bytes)

@@ -3,7 +3,7 @@
 import pytest
 
 from shoal.base.digests import sha256
-from shoal.base.errors import DiskFailed, StorageFull
+from shoal.base.errors import DiskFailed, StorageFull, Throttled
 from shoal.formats.volume import VolumeFormat
 from shoal.ports.chunk_store import StoredReplica
 from shoal.store import layout
@@ -14,7 +14,7 @@ from shoal.store.index import ReplicaIndex, Row
 from shoal.store.owned_tasks import OwnedTasks
 from shoal.store.publication import Claims, Publisher
 from shoal.store.volume import Volume
-from shoal.testing.sim.disk import FaultKind, SimDisk, Survival
+from shoal.testing.sim.disk import FaultKind, OperationKind, SimDisk, Survival
 from support.stores import STORE_UUID, TINY, EventLog, content, env_on, new_disk, replica
 
 IDENTITY = VolumeFormat(store_uuid=STORE_UUID, node_id=bytes(16), fan_out=2)
@@ -46,6 +46,10 @@ class World:
 
     async def names(self) -> list[str]:
         return [name for number in range(2) for name in await self.disk.list(layout.directory_path(number))]
+
+
+async def no_descriptor_left(_path: str) -> None:
+    raise Throttled("too many open files")
 
 
 async def world_on(disk: SimDisk) -> World:
@@ -83,6 +87,36 @@ async def test_a_file_that_finds_no_space_at_the_end_leaves_no_name_either() -> 
     await world.tasks.close()
     assert await world.names() == []
     assert not world.volume.is_failed
+
+
+async def test_a_file_whose_name_finds_no_space_takes_none() -> None:
+    world = await world_on(new_disk())
+    world.disk.fail(FaultKind.NO_SPACE, lambda operation: operation.kind is OperationKind.RENAME)
+    with pytest.raises(StorageFull):
+        await world.put(1, content(1, 3000))
+    assert await world.names() == []
+    assert (world.volume.used_bytes, world.volume.is_failed) == (0, False)
+
+
+async def test_a_file_whose_name_cannot_be_synced_takes_no_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await world_on(new_disk())
+    with monkeypatch.context() as patch:
+        patch.setattr(world.disk, "sync_dir", no_descriptor_left)
+        with pytest.raises(Throttled):
+            await world.put(1, content(1, 3000))
+    assert await world.names() == []
+    assert (world.durable, world.volume.is_failed) == ([], False)
+    await world.put(1, content(1, 3000))
+    assert [info.replica for info in world.durable] == [replica(1)]
+
+
+async def test_what_is_removed_takes_no_space_also_if_that_is_not_durable_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await world_on(new_disk())
+    await world.put(1, content(1, 3000))
+    monkeypatch.setattr(world.disk, "sync_dir", no_descriptor_left)
+    with pytest.raises(Throttled):
+        await world.files.remove(replica(1), 3000)
+    assert world.volume.used_bytes == 0
 
 
 async def test_removal_is_durable_and_may_be_repeated() -> None:

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from shoal.base.digests import BlockTable, sha256
-from shoal.base.errors import StorageFull
+from shoal.base.env import File, OpenMode
+from shoal.base.errors import InvariantBroken, StorageFull, Throttled
 from shoal.formats.segment import (
     SEGMENT_HEADER_BYTES,
     TRAILER_BYTES,
@@ -100,3 +101,25 @@ async def test_a_segment_without_space_leaves_nothing_behind() -> None:
     with pytest.raises(StorageFull):
         await segment_on(disk)
     assert await disk.list(SEGMENTS) == []
+
+
+async def test_a_segment_whose_name_cannot_be_synced_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = new_disk()
+    await disk.make_dir(SEGMENTS)
+    opened = []
+    opening = disk.open
+
+    async def open_noted(path: str, mode: OpenMode) -> File:
+        opened.append(await opening(path, mode))
+        return opened[-1]
+
+    async def no_descriptor_left(_path: str) -> None:
+        raise Throttled("too many open files")
+
+    monkeypatch.setattr(disk, "open", open_noted)
+    monkeypatch.setattr(disk, "sync_dir", no_descriptor_left)
+    with pytest.raises(Throttled):
+        await create_segment(disk, CONTAINER, capacity_bytes=8192)
+    assert await disk.list(SEGMENTS) == []
+    with pytest.raises(InvariantBroken, match="closed"):
+        opened[0].size()

@@ -166,9 +166,12 @@ def _make_root(root: str) -> None:
 
 
 def _sync_dir(full: str) -> None:
+    """Whatever the errno, a sync that failed is a failed disk, also when it says that there is no space."""
     descriptor = os.open(full, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         full_sync(descriptor, is_directory=True)
+    except OSError as exc:
+        raise DiskFailed("the disk failed to sync a directory", path=full, errno=exc.errno) from exc
     finally:
         os.close(descriptor)
 

@@ -1,6 +1,7 @@
 """What only the real disk does; the rest is in tests/contract/test_disk.py."""
 
 import asyncio
+import errno
 import os
 import stat
 from pathlib import Path
@@ -90,11 +91,14 @@ async def test_a_cancelled_open_leaks_no_descriptor(tmp_path: Path, monkeypatch:
     made.close()
 
 
-async def test_a_failed_directory_sync_is_a_failed_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+async def test_a_failed_directory_sync_is_a_failed_disk(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = RealDisk(tmp_path)
 
     def full_sync(_descriptor: int, *, is_directory: bool) -> None:
-        raise OSError(5, "EIO")
+        raise OSError(code, "says no")
 
     monkeypatch.setattr(disk, "full_sync", full_sync)
     with pytest.raises(DiskFailed):

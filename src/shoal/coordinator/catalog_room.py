@@ -26,8 +26,8 @@ class CatalogRoom:
         """Raises: StorageFull."""
         now = self._env.clock.now()
         if self._asked_at is None or now - self._asked_at >= _FRESH_NS:
-            self._asked_at = now
             self._free_bytes = (await self._env.disk.space()).free_bytes
+            self._asked_at = now  # not before: others who come meanwhile would be told of an answer that is not here
         if self._free_bytes < self._reserve_bytes:
             raise StorageFull(
                 "the disk of the catalog is full up to its reserve: free some space there, then try again; "

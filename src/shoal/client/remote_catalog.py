@@ -16,8 +16,10 @@ from shoal.base.errors import (
     DeadlineExceeded,
     NodeUnreachable,
     OutcomeUnknown,
+    QuorumNotReached,
     ShoalError,
     StaleEpoch,
+    StorageFull,
     Throttled,
     TransientError,
 )
@@ -37,6 +39,8 @@ from shoal.ports.link import NodeLink
 
 _SURELY_NOT_DONE = (NodeUnreachable, Throttled)
 _RETRIED = (*_SURELY_NOT_DONE, OutcomeUnknown, DeadlineExceeded)
+_OF_THIS_TRY_ONLY = (StaleEpoch, AccessDenied, StorageFull, QuorumNotReached)
+"""Refusals that are not kept: they say nothing of an earlier try, which may be done, or may still arrive."""
 
 
 @dataclass(slots=True)
@@ -54,9 +58,10 @@ class _Past:
         return isinstance(error, _RETRIED) or type(error) is TransientError
 
     def told(self, error: ShoalError) -> ShoalError:
-        """What an answer means after such a past: where a session is over, its results are gone as well; and who is
-        let in no more, because a key was revoked or a clock is off, is not told them."""
-        if self.may_be_done and isinstance(error, StaleEpoch | AccessDenied):
+        """What an answer means after such a past: where a session is over, its results are gone as well; who is let in
+        no more, because a key was revoked or a clock is off, is not told them; nor is who comes when the catalog has
+        no room, or needs more receipts than before."""
+        if self.may_be_done and isinstance(error, _OF_THIS_TRY_ONLY):
             return OutcomeUnknown(f"it may have been done, but nobody knows any more: {error.sentence}", **error.facts)
         return error
 
@@ -126,7 +131,7 @@ class RemoteCatalog:
             return await self._ask(route, message, past)
         except AnswerNotBelieved as exc:
             raise OutcomeUnknown(f"it may have been done, but {exc.sentence}", **exc.facts) from exc
-        except (StaleEpoch, AccessDenied) as exc:
+        except _OF_THIS_TRY_ONLY as exc:
             raise past.told(exc) from exc
         except (NodeUnreachable, Throttled) as exc:
             if past.may_be_done:

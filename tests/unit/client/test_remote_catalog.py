@@ -15,6 +15,7 @@ from shoal.base.errors import (
     QuorumNotReached,
     ShoalError,
     StaleEpoch,
+    StorageFull,
     Throttled,
     TransientError,
 )
@@ -209,7 +210,15 @@ async def test_a_coordinator_that_has_too_much_to_do_says_so_itself() -> None:
         await catalog.status()
 
 
-@pytest.mark.parametrize("refusal", [StaleEpoch("it is over"), AccessDenied("the clock is off")])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        StaleEpoch("it is over"),
+        AccessDenied("the clock is off"),
+        StorageFull("the disk of the catalog is full"),
+        QuorumNotReached("a node has joined since"),
+    ],
+)
 async def test_whoever_is_refused_after_an_unknown_try_does_not_know(refusal: ShoalError) -> None:
     catalog, _, _ = catalog_over(OutcomeUnknown("cut"), Told(refusal))
     with pytest.raises(OutcomeUnknown, match=f"may have been done, but nobody knows any more: {refusal.sentence}"):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from shoal.base.errors import AccessDenied, DiskFailed, StaleEpoch
+from shoal.base.errors import AccessDenied, DiskFailed, OutcomeUnknown, StaleEpoch
 from shoal.base.ids import VersionId
 from shoal.base.units import SECOND
 from shoal.coordinator.settings import CoordinatorSettings
@@ -61,6 +61,21 @@ async def test_it_ends_when_the_engine_has_failed(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ExceptionGroup) as ended:
         await run_out(bench)
     assert ended.value.subgroup(DiskFailed) is not None
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_it_ends_when_the_engine_fails_within_a_batch(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    bench = await open_bench()
+    session = await bench.session()
+    commits = tuple([make_commit(f"name-{number}", (), sequence=number) for number in range(1, count + 1)])
+
+    async def fail(fn: object) -> object:
+        raise DiskFailed("the disk refused a sync")
+
+    monkeypatch.setattr(bench.engine, "tx", fail)
+    with pytest.raises(OutcomeUnknown, match="the disk refused a sync"):
+        await bench.commit(session, *commits)
+    assert bench.log.events.count("coordinator_failed") == 1
 
 
 @pytest.mark.parametrize("text", ["a\0b", "", "\0", "x" * 5000, "\ud7ff\U0010ffff", "../..", "A b"])

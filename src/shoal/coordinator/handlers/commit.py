@@ -45,12 +45,7 @@ class CommitHandlers:
         if len(message.commits) == 1:
             done = [await self._commit(message.commits[0], message.session, caller)]
         else:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._commit(commit, message.session, caller), name="commit")
-                    for commit in message.commits
-                ]
-            done = [task.result() for task in tasks]
+            done = await self._commit_all(message, caller)
         outcomes = tuple([outcome for outcome, _ in done])
         return CommitReply(outcomes, max(number for _, number in done))
 
@@ -59,6 +54,19 @@ class CommitHandlers:
         await self._meet(message.chunks)
         proven = prove_page(message, key_id=caller.key_id, rules=self._desk.write_rules())
         return await self._desk.engine.tx(lambda tx: stage_page(tx, proven))
+
+    async def _commit_all(self, message: CommitBatch, caller: ClientCaller) -> list[_Done]:
+        """Raises: LocalFault."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._commit(commit, message.session, caller), name="commit")
+                    for commit in message.commits
+                ]
+        except ExceptionGroup as faults:
+            # Only what ends the process comes out of a commit, and whoever ends it looks for one error.
+            raise faults.exceptions[0] from faults
+        return [task.result() for task in tasks]
 
     async def _commit(self, request: Commit, session: SessionId, caller: ClientCaller) -> _Done:
         try:

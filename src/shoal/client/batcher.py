@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
-from shoal.base.errors import OutcomeUnknown, ShoalError, check
+from shoal.base.errors import InvalidArgument, OutcomeUnknown, ShoalError, check
 from shoal.client.background import Spawn
 
 Q = TypeVar("Q")
@@ -50,7 +50,11 @@ class Batcher(Generic[Q, A]):
 
     def _start(self) -> None:
         while self._free and (batch := self._next_batch()):
-            task = self._spawn(self._send(batch), "batch")
+            try:
+                task = self._spawn(self._send(batch), "batch")
+            except InvalidArgument:
+                self._waiting.extendleft(reversed(batch))
+                raise
             self._free -= 1
             task.add_done_callback(partial(self._ended, batch))
 
@@ -77,10 +81,16 @@ class Batcher(Generic[Q, A]):
         """Also of a task that was cancelled before it began."""
         self._free += 1
         if task.cancelled() or task.exception() is not None:
-            _fail([*batch, *self._waiting], OutcomeUnknown("the client was closed before an answer came"))
-            self._waiting.clear()
-        else:
+            self._give_up(batch)
+            return
+        try:
             self._start()
+        except InvalidArgument:  # the client was left since: nobody else comes to tell those who wait
+            self._give_up(())
+
+    def _give_up(self, batch: Iterable[tuple[Q, asyncio.Future[A]]]) -> None:
+        _fail([*batch, *self._waiting], OutcomeUnknown("the client was closed before an answer came"))
+        self._waiting.clear()
 
 
 def _fail(batch: Iterable[tuple[Q, asyncio.Future[A]]], error: ShoalError) -> None:

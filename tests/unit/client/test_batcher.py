@@ -114,6 +114,20 @@ async def test_nobody_waits_for_ever_when_the_client_is_left(yields: int) -> Non
     assert [type(error) for error in errors] == [OutcomeUnknown, OutcomeUnknown]
 
 
+async def test_nobody_waits_for_ever_behind_an_answer_that_came_as_the_client_was_left() -> None:
+    async with Background() as background:
+
+        async def answer(questions: Sequence[int]) -> Sequence[int]:
+            background._is_open = False  # left, and this batch is through before it is cancelled
+            return questions
+
+        tasks = _start(Batcher(answer, batch_max=1, spawn=background.spawn, in_flight=1), [1, 2, 3])
+        async with asyncio.timeout(60):
+            errors = await asyncio.gather(*tasks, return_exceptions=True)
+    assert errors[0] == 1
+    assert [type(error) for error in errors[1:]] == [OutcomeUnknown, OutcomeUnknown]
+
+
 async def test_a_bug_in_a_message_leaves_nobody_waiting() -> None:
     doubler = Doubler()
     doubler.error = TypeError("a bug")

@@ -15,6 +15,7 @@ from shoal.client.cluster_view import PlacementWish
 from shoal.client.one_error import one_error
 from shoal.client.put_chunk import ChunkSpan, ChunkWriter
 from shoal.client.session import Session
+from shoal.core.catalog.arguments import check_content_type, check_metadata
 from shoal.core.chunking import ManifestRoot, check_cut
 from shoal.core.names import ObjectName
 from shoal.model.cluster import INLINE_CHUNKS_MAX
@@ -83,11 +84,13 @@ class ObjectPut:
     async def run(self, target: ObjectName, source: Source, options: PutOptions) -> Commit:
         """Bring all bytes to their nodes and stage what does not fit into the commit, which is returned unsent.
 
-        Raises: InvalidArgument (cut into too many chunks, too many copies, a selector that does not exist, a source
-        that changed), what `before_commit` raises, and as
+        Raises: InvalidArgument (cut into too many chunks, too many copies, a selector that does not exist, metadata
+        that cannot be kept, a source that changed), what `before_commit` raises, and as
         `ChunkWriter.put` and the catalog's `stage`.
         """
         check_cut(source.size or 0, self._chunk_bytes)
+        check_content_type(options.content_type)
+        check_metadata(options.metadata)
         self._wish = PlacementWish(self._wish.key, options.copies, options.selector)
         await self._put_chunks(source)
         if self._manifest and self._page:

@@ -13,8 +13,12 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def encode(message: object) -> bytes:
-    """The bytes of a message or row value."""
-    return _encoder.encode(message)
+    """The bytes of a message or row value. Raises: InvalidArgument for text that is not Unicode (lone surrogates) and
+    for numbers of more than 64 bits, which come from callers."""
+    try:
+        return _encoder.encode(message)
+    except (UnicodeEncodeError, OverflowError) as exc:
+        raise InvalidArgument(f"a message cannot hold this: {exc}") from exc
 
 
 def decode(data: bytes | memoryview, kind: type[T]) -> T:

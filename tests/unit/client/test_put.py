@@ -164,6 +164,19 @@ def test_what_was_said_about_the_object_stands_in_its_commit() -> None:
     _run(main)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"metadata": {"a": "\udc80"}}, {"metadata": {"a": "x" * 3000}}, {"content_type": "\ud800"}],
+)
+def test_what_no_commit_can_say_is_refused_before_a_byte_is_sent(options: dict[str, object]) -> None:
+    async def main(case: Case) -> None:
+        with pytest.raises(InvalidArgument):
+            await case.put(BytesSource(b"x"), **options)
+        assert case.chunks.stored == {}
+
+    _run(main)
+
+
 def test_two_objects_are_placed_by_keys_of_their_own() -> None:
     async def main(case: Case) -> None:
         first, second = await case.put(BytesSource(b"x")), await case.put(BytesSource(b"x"))

@@ -95,5 +95,11 @@ def test_a_number_is_a_number(number: object) -> None:
         wire.decode(packed, Receipt)
 
 
+@pytest.mark.parametrize("content", ["\udc80", "a\ud800b", 2**64, -(2**63) - 1])
+def test_what_cannot_be_written_is_the_callers_mistake(content: object) -> None:
+    with pytest.raises(InvalidArgument, match="a message cannot hold this"):
+        wire.encode([content])
+
+
 def test_a_field_that_a_newer_release_appends_is_passed_over() -> None:
     assert wire.decode(msgspec.msgpack.encode(["NotFound", "no", {}, 7, [8]]), ErrorBody) == ErrorBody("NotFound", "no")

@@ -85,12 +85,21 @@ def check_uuid(text: str, what: str) -> None:
 
 def check_content_type(content_type: str) -> None:
     """Raises: InvalidArgument unless it can be kept."""
+    _size_of(content_type)
     if len(content_type) > CONTENT_TYPE_CHARS_MAX:
         raise InvalidArgument(f"a content type has at most {CONTENT_TYPE_CHARS_MAX} characters")
 
 
 def check_metadata(metadata: Mapping[str, str]) -> None:
     """Raises: InvalidArgument unless it can be kept."""
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    size = sum(_size_of(name) + _size_of(value) for name, value in metadata.items())
     if size > METADATA_BYTES_MAX:
         raise InvalidArgument(f"metadata of {size} bytes is too much; it has at most {METADATA_BYTES_MAX}")
+
+
+def _size_of(text: str) -> int:
+    """In bytes. Raises: InvalidArgument for bytes of a command line or a path that are not text."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as exc:
+        raise InvalidArgument(f"{text[:80]!a} is not valid UTF-8") from exc

@@ -33,6 +33,8 @@ REFUSED: dict[str, Callable[[], object]] = {
     ),
     "no placement key": lambda: arguments.check_description(replace(COMMIT, placement_key="")),
     "long content type": lambda: arguments.check_description(replace(COMMIT, content_type="t" * 257)),
+    "content type that is no text": lambda: arguments.check_description(replace(COMMIT, content_type="\udc80")),
+    "metadata that is no text": lambda: arguments.check_description(replace(COMMIT, metadata={"\udc80": ""})),
     "much metadata": lambda: arguments.check_description(replace(COMMIT, metadata={"a": "x" * 1024, "b": "ä" * 512})),
 }
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -168,7 +168,7 @@ def test_what_was_said_about_the_object_stands_in_its_commit() -> None:
     "options",
     [{"metadata": {"a": "\udc80"}}, {"metadata": {"a": "x" * 3000}}, {"content_type": "\ud800"}],
 )
-def test_what_no_commit_can_say_is_refused_before_a_byte_is_sent(options: dict[str, object]) -> None:
+def test_what_no_commit_can_say_is_refused_before_a_byte_is_sent(options: dict[str, Any]) -> None:
     async def main(case: Case) -> None:
         with pytest.raises(InvalidArgument):
             await case.put(BytesSource(b"x"), **options)

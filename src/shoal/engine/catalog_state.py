@@ -11,7 +11,7 @@ from shoal.formats.row import open_row, seal_row
 
 CATALOG_BYTES = 16
 _KEY = b"state"
-_FIELDS = struct.Struct(">16sQQ")
+_FIELDS = struct.Struct(">16sQQQ")
 _READ = "SELECT v FROM meta WHERE k = ?"
 _WRITE = "REPLACE INTO meta VALUES (?, ?)"
 
@@ -25,6 +25,8 @@ class CatalogState:
     commit_number: int
     last_stamp: WallNs
     """No stamp given out before is greater."""
+    folded: int = 0
+    """So many commits were in the database file itself, durably, before this one was written to the log."""
 
 
 def read_state(connection: apsw.Connection) -> CatalogState:
@@ -32,11 +34,12 @@ def read_state(connection: apsw.Connection) -> CatalogState:
     found = connection.execute(_READ, (_KEY,)).fetchall()
     if not found or not isinstance(found[0][0], bytes):
         raise ChecksumMismatch("the catalog's row about itself is missing or damaged")
-    catalog, commit_number, last_stamp = _FIELDS.unpack(open_row(_KEY, found[0][0]))
-    return CatalogState(catalog, commit_number, WallNs(last_stamp))
+    fields = open_row(_KEY, found[0][0]).ljust(_FIELDS.size, b"\0")  # the first catalogs did not know the last field
+    catalog, commit_number, last_stamp, folded = _FIELDS.unpack(fields)
+    return CatalogState(catalog, commit_number, WallNs(last_stamp), folded)
 
 
 def write_state(connection: apsw.Connection, state: CatalogState) -> None:
     """Replace the state, within the open transaction. Raises: apsw.Error."""
-    value = _FIELDS.pack(state.catalog, state.commit_number, state.last_stamp)
+    value = _FIELDS.pack(state.catalog, state.commit_number, state.last_stamp, state.folded)
     connection.execute(_WRITE, (_KEY, seal_row(_KEY, value)))

@@ -5,11 +5,12 @@ seals say that a row is what was written, but not that it is still where the tre
 """
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import apsw
 import apsw.sqlite_extra
 
-from shoal.base.errors import ChecksumMismatch
+from shoal.base.errors import ChecksumMismatch, DiskFailed
 
 _CHECKSUM_VFS = "cksmvfs"
 _CHECKSUM_BYTES = 8
@@ -42,6 +43,9 @@ def connect(place: DatabasePlace) -> apsw.Connection:
     # Closing must never write: after a failed sync nothing may touch the file again.
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.pragma("synchronous", "full")
+    # On macOS an fsync ends at the drive's cache, and only this goes on to the medium; elsewhere they mean nothing.
+    connection.pragma("fullfsync", True)
+    connection.pragma("checkpoint_fullfsync", True)
     connection.pragma("foreign_keys", True)
     return connection
 
@@ -56,9 +60,11 @@ def prepare_empty(connection: apsw.Connection, place: DatabasePlace) -> None:
 def enter_wal(connection: apsw.Connection, place: DatabasePlace) -> None:
     """Write through a log from here on, which nobody checkpoints but us.
 
-    Raises: ChecksumMismatch if the pages of the file are not checked though they should be; apsw.Error.
+    Raises: ChecksumMismatch if the pages of the file are not checked though they should be; DiskFailed on a file
+    system that cannot have such a log, where SQLite goes on without one; apsw.Error.
     """
-    connection.pragma("journal_mode", "wal")
+    if connection.pragma("journal_mode", "wal") != "wal":
+        raise DiskFailed("the catalog's file system has no shared memory: give --data on a local one", path=place.path)
     connection.wal_autocheckpoint(0)
     is_checking = str(connection.pragma("checksum_verification")) == "1"
     if place.has_page_checksums and not is_checking:
@@ -70,6 +76,12 @@ def connect_reader(place: DatabasePlace) -> apsw.Connection:
     connection = _open(place, apsw.SQLITE_OPEN_READONLY)
     connection.pragma("query_only", True)
     return connection
+
+
+def connect_without_log(place: DatabasePlace) -> apsw.Connection:
+    """A connection that reads the database file alone, as if there were no log. Raises: apsw.Error."""
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    return apsw.Connection(f"file:{quote(place.path)}?immutable=1", flags=flags, vfs=place.vfs or _CHECKSUM_VFS)
 
 
 def _open(place: DatabasePlace, flags: int) -> apsw.Connection:

@@ -5,6 +5,7 @@ transaction (no sync), `commit` makes them durable.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import apsw
 
@@ -12,7 +13,14 @@ from shoal.base.errors import AlreadyExists, CorruptionError, FormatUnknown
 from shoal.base.ids import WallNs
 from shoal.base.units import MIB
 from shoal.engine.catalog_state import CatalogState, read_state, write_state
-from shoal.engine.connection import DatabasePlace, connect, connect_reader, enter_wal, prepare_empty
+from shoal.engine.connection import (
+    DatabasePlace,
+    connect,
+    connect_reader,
+    connect_without_log,
+    enter_wal,
+    prepare_empty,
+)
 from shoal.engine.faults import translated
 from shoal.engine.rows import SnapshotReader
 from shoal.formats.row import seal_row
@@ -28,8 +36,11 @@ _LOG_BYTES_MAX = 16 * MIB
 class CatalogDatabase:
     """I hold the connections. `stage`, `commit`, `checkpoint` and `close` never run at the same time."""
 
-    def __init__(self, place: DatabasePlace, writer: apsw.Connection) -> None:
+    def __init__(self, place: DatabasePlace, writer: apsw.Connection, state: CatalogState) -> None:
+        """`state` is what `writer` shows."""
         self.place = place
+        self._folded = state.folded
+        self._staged = self._committed = state.commit_number
         self._writer = writer
         self._reader_connection = connect_reader(place) if place.shared_memory else writer
         self.reader = SnapshotReader(self._reader_connection)
@@ -65,13 +76,15 @@ class CatalogDatabase:
             self._writer.execute("BEGIN IMMEDIATE")
             self._writer.executemany(_PUT, puts)
             self._writer.executemany(_DELETE, deletes)
-            write_state(self._writer, state)
+            write_state(self._writer, replace(state, folded=self._folded))
+        self._staged = state.commit_number
 
     def commit(self) -> None:
         """Make what is staged durable. Raises: StorageFull, then `roll_back`; DiskFailed: its outcome is unknown and
         nothing may follow."""
         with translated():
             self._writer.execute("COMMIT")
+        self._committed = self._staged
 
     def roll_back(self) -> None:
         """Forget what is staged. Without a frame that marks a commit, what reached the log is nothing to SQLite, and
@@ -95,6 +108,7 @@ class CatalogDatabase:
             return
         if copied >= pages:
             self._log_pages = 0
+            self._folded = self._committed
 
     def close(self) -> None:
         """Release the file; writes nothing."""
@@ -116,8 +130,9 @@ def gone(path: str) -> CorruptionError:
 def open_database(place: DatabasePlace, new_catalog: bytes | None) -> CatalogDatabase:
     """Open the file; one that is empty or absent becomes the catalog `new_catalog`. Nothing is checkpointed.
 
-    Raises: CorruptionError if it is empty and `new_catalog` is None; FormatUnknown if it is of a newer release or not
-    ours; ChecksumMismatch, DiskFailed; AlreadyExists if another process has it open.
+    Raises: CorruptionError if it is empty and `new_catalog` is None, or does not belong to the log beside it;
+    FormatUnknown if it is of a newer release or not ours; ChecksumMismatch, DiskFailed; AlreadyExists if another
+    process has it open.
     """
     with translated():
         writer = connect(place)
@@ -129,7 +144,9 @@ def open_database(place: DatabasePlace, new_catalog: bytes | None) -> CatalogDat
             writer = connect(place)
         _require_readable(writer, place)
         enter_wal(writer, place)
-        return CatalogDatabase(place, writer)
+        state = read_state(writer)
+        _require_own_log(place, state)
+        return CatalogDatabase(place, writer, state)
 
 
 def _is_empty(connection: apsw.Connection) -> bool:
@@ -159,3 +176,29 @@ def _require_readable(connection: apsw.Connection, place: DatabasePlace) -> None
             version=version,
         )
     read_state(connection)
+
+
+def _require_own_log(place: DatabasePlace, state: CatalogState) -> None:
+    """Refuse a file that lacks what was folded into it before the log began, or is another catalog's: SQLite would lay
+    the log over it, and the commits in between would be gone without a trace. `state` is what file and log show."""
+    try:
+        found = _state_without_log(place)
+    except CorruptionError:  # torn by a checkpoint that was cut short: the log has that page, and it counts
+        return
+    if found.catalog != state.catalog or found.commit_number < state.folded:
+        raise CorruptionError(
+            f"the catalog {place.path} is older than its write-ahead log, or another one's: put back the file that the "
+            "log belongs to, or restore a backup together with its own log and commit witness; nothing was changed",
+            path=place.path,
+            commit_number=found.commit_number,
+            folded=state.folded,
+        )
+
+
+def _state_without_log(place: DatabasePlace) -> CatalogState:
+    with translated():
+        connection = connect_without_log(place)
+        try:
+            return read_state(connection)
+        finally:
+            connection.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from shoal.base.errors import ChecksumMismatch
+from shoal.base.errors import ChecksumMismatch, DiskFailed
 from shoal.engine.connection import DatabasePlace, connect, connect_reader, enter_wal, prepare_empty
 from shoal.testing.sim.disk import SimDisk
 from shoal.testing.sim.sqlite_vfs import SimVfs
@@ -27,7 +27,8 @@ def made(place: DatabasePlace) -> apsw.Connection:
 
 def settings(connection: apsw.Connection) -> dict[str, object]:
     names = ("synchronous", "foreign_keys", "trusted_schema", "cell_size_check", "mmap_size", "wal_autocheckpoint")
-    return {name: connection.pragma(name) for name in names}
+    of_macos = ("fullfsync", "checkpoint_fullfsync")
+    return {name: connection.pragma(name) for name in (*names, *of_macos)}
 
 
 def test_the_writer_is_as_durable_as_sqlite_can_be(tmp_path: Path) -> None:
@@ -39,6 +40,8 @@ def test_the_writer_is_as_durable_as_sqlite_can_be(tmp_path: Path) -> None:
         "cell_size_check": 1,
         "mmap_size": 0,
         "wal_autocheckpoint": 0,
+        "fullfsync": 1,
+        "checkpoint_fullfsync": 1,
     }
     assert writer.pragma("journal_mode") == "wal"
     assert (writer.pragma("page_size"), str(writer.pragma(CHECKED))) == (4096, "1")
@@ -61,6 +64,15 @@ def test_a_simulated_file_is_owned_by_one_connection() -> None:
     assert writer.pragma("locking_mode") == "exclusive"
     assert writer.pragma("journal_mode") == "wal"
     writer.close()
+
+
+def test_a_file_that_cannot_have_a_log_is_refused() -> None:
+    vfs = SimVfs(SimDisk(random.Random(0)))
+    place = DatabasePlace("db", vfs.name, True)  # not so: it has no shared memory
+    connection = connect(place)
+    with pytest.raises(DiskFailed, match="no shared memory"):
+        enter_wal(connection, place)
+    connection.close()
 
 
 def test_a_database_without_page_checksums_is_refused(tmp_path: Path) -> None:

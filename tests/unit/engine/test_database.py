@@ -1,5 +1,6 @@
 """The database file."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,3 +123,64 @@ def test_a_file_that_is_no_database_is_refused(place: DatabasePlace) -> None:
     Path(place.path).write_bytes(b"not a database at all" * 500)
     with pytest.raises(ChecksumMismatch):
         open_database(place, CATALOG)
+
+
+def files_of(place: DatabasePlace) -> dict[str, bytes]:
+    return {name: Path(place.path + name).read_bytes() for name in ("", "-wal")}
+
+
+def three_commits(place: DatabasePlace, backup: Path) -> None:
+    """The first is in the backup, the second was folded in after it, and the third is in the log only."""
+    database = open_database(place, CATALOG)
+    store(database, 1, a=b"1", b=b"1", c=b"1")
+    database.checkpoint(truncate=True)
+    shutil.copy(place.path, backup)
+    store(database, 2, b=b"2")
+    database.checkpoint(truncate=False)
+    store(database, 3, c=b"3")
+    database.close()
+
+
+def test_a_log_is_never_laid_over_an_older_file_than_its_own(place: DatabasePlace, tmp_path: Path) -> None:
+    three_commits(place, tmp_path / "backup")
+    shutil.copy(tmp_path / "backup", place.path)
+    before = files_of(place)
+    with pytest.raises(CorruptionError, match="older than its write-ahead log"):
+        open_database(place, None)
+    assert files_of(place) == before
+
+
+def test_a_log_is_never_laid_over_the_file_of_another_catalog(place: DatabasePlace, tmp_path: Path) -> None:
+    three_commits(place, tmp_path / "backup")
+    other = DatabasePlace(str(tmp_path / "other.db"), None, True)
+    strangers = open_database(other, b"d" * 16)
+    strangers.stage([(b"b", b"9")], CatalogState(b"d" * 16, 4, WallNs(9)))
+    strangers.commit()
+    strangers.checkpoint(truncate=True)
+    strangers.close()
+    shutil.copy(other.path, place.path)
+    with pytest.raises(CorruptionError, match="or another one's"):
+        open_database(place, None)
+
+
+def test_what_a_checkpoint_has_torn_is_mended_from_the_log(place: DatabasePlace, tmp_path: Path) -> None:
+    three_commits(place, tmp_path / "backup")
+    with Path(place.path).open("r+b") as file:  # all pages that the log has, and so the one with the state
+        page_count = Path(place.path).stat().st_size // 4096
+        state_page = next(n for n in range(page_count) if CATALOG in Path(place.path).read_bytes()[n * 4096 :][:4096])
+        file.seek(state_page * 4096 + 4000)
+        file.write(b"torn")
+    database = open_database(place, None)
+    assert database.reader.begin().state == CatalogState(CATALOG, 3, WallNs(3), folded=2)
+    assert database.reader.get(b"b") == b"2"
+    database.close()
+
+
+def test_each_checkpoint_is_known_to_the_commits_behind_it(database: CatalogDatabase) -> None:
+    store(database, 1, a=b"1")
+    store(database, 2, a=b"2")
+    assert database.reader.begin().state.folded == 0
+    database.reader.end()
+    database.checkpoint(truncate=False)
+    store(database, 3, a=b"3")
+    assert database.reader.begin().state.folded == 2

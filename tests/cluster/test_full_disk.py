@@ -112,8 +112,8 @@ def test_a_full_node_refuses_writes_before_its_reserve_and_goes_on_reading(
         assert eventually(lambda: nodes_that_take_writes(cluster) == [])
         asyncio.run(_read_all(data, count))
         assert cluster.command("rm", "object-0").exit_code == 0
-        with pytest.raises(QuorumNotReached, match="2 are full: free some space there, or add a node"):
-            asyncio.run(put_bytes(data, "late", CONTENT, patience_ns=SECOND))
+        with pytest.raises(StorageFull, match="2 are full: free some space there, or add a node"):
+            asyncio.run(put_bytes(data, "late", CONTENT))
         cluster.assert_unharmed()
 
         for disk in small_disks:

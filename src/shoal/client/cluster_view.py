@@ -140,7 +140,7 @@ class ClusterView:
 
     def plan(self, order: Sequence[NodeRecord], *, copies: int = 0, avoid: Collection[NodeId] = ()) -> PlacementPlan:
         """Where a chunk goes of which there shall be so many copies, or as many as the cluster wants: nodes of `avoid`
-        last, doubted ones before them. Raises: QuorumNotReached."""
+        last, doubted ones before them. Raises: QuorumNotReached, ClusterFull."""
         doubted = self._doubted()
         if avoid or doubted:
             order = sorted(order, key=lambda node: (node.node_id in avoid, node.node_id in doubted))

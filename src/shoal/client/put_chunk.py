@@ -6,7 +6,7 @@ round and without a pause; between rounds there is one, because what is wrong co
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shoal.base.digests import Buffer, crc64, sha256
 from shoal.base.env import Cpu, Env
@@ -27,7 +27,7 @@ from shoal.client.cluster_view import ClusterView, PlacementWish
 from shoal.client.session import Session
 from shoal.client.settings import ClientSettings
 from shoal.core import routes
-from shoal.core.placement.spread import SPARES, PlacementPlan
+from shoal.core.placement.spread import SPARES, ClusterFull, PlacementPlan
 from shoal.formats import wire
 from shoal.formats.errors import read_error
 from shoal.formats.seal import SEAL_BYTES, Seal, pack_seal
@@ -40,6 +40,9 @@ from shoal.ports.transfer import Source
 
 PRIMARIES_MAX = 3
 """Primaries that are tried in one round: each try sends the whole chunk."""
+
+FULL_PATIENCE_NS = SECOND
+"""How long a cluster that is full is waited for: as long as it takes to ask whether it still is."""
 
 _LEAST_RATE = 64 * KIB
 """Bytes per second below which a chunk's transfer is given up."""
@@ -143,8 +146,9 @@ class ChunkWriter:
         in which they are put, also side by side.
 
         Raises, after trying for a while: QuorumNotReached, NodeUnreachable, ChecksumMismatch (nodes stored other bytes
-        than were sent) and their like, and after a longer while Throttled. At once: CallerError when every node
-        refuses, StaleEpoch when the session is over, and what the source raises.
+        than were sent) and their like, and after a longer while Throttled. At once: CallerError when every node that
+        was asked refuses, StorageFull when too few members have room, StaleEpoch when the session is over, and what
+        the source raises.
         """
         upload = _Upload(session, source, span, wish, session.mint_chunk(), PlacementNumbers())
         give_up = self._env.clock.now() + self._settings.patience_ns
@@ -156,32 +160,40 @@ class ChunkWriter:
                 return outcome
             if isinstance(outcome, Throttled):  # nothing is missing: the nodes are busy with others, and say so
                 give_up = max(give_up, min(busy_until, self._env.clock.now() + self._settings.patience_ns))
+            if isinstance(outcome, ClusterFull):
+                give_up = min(give_up, self._env.clock.now() + FULL_PATIENCE_NS)
             pause = backoff_ns(round_number, self._env.rng)
             is_late = self._env.clock.now() + pause >= give_up
-            if isinstance(outcome, CallerError) or is_late or upload.numbers.are_used_up:
+            if isinstance(outcome, CallerError) or is_late:
                 raise outcome
+            if upload.numbers.are_used_up:  # another chunk has numbers again; what is stored of this one is nobody's
+                upload = replace(upload, chunk=session.mint_chunk(), numbers=PlacementNumbers())
             self._log.info("chunk_put_paused", chunk=upload.chunk.hex(), why=outcome.sentence, round=round_number)
             self._view.ask_for_news()
             await self._env.clock.sleep(pause)
             round_number += 1
 
     async def _round(self, upload: _Upload, order: Sequence[NodeRecord]) -> ChunkUpload | ShoalError:
-        """Try some primaries of `order`. Returns why the last one failed if none did it."""
+        """Try some primaries of `order`. Returns why the last one failed if none did it, of those that may do it later
+        if there are any."""
         avoided: dict[NodeId, None] = {}
+        passing: ShoalError | None = None
         while True:
             upload.session.check_living()
             try:
                 plan = self._view.plan(order, copies=upload.wish.copies, avoid=avoided)
-            except QuorumNotReached as exc:
+            except (QuorumNotReached, ClusterFull) as exc:
                 return exc
             outcome = await self._try(upload, plan)
             primary = plan.replicas[0]
             if isinstance(outcome, ChunkUpload):
                 return outcome
             avoided[primary.node_id] = None
+            if not isinstance(outcome, CallerError):
+                passing = outcome
             self._log.info("chunk_put_failed", chunk=upload.chunk.hex(), node=primary.name, why=outcome.sentence)
             if len(avoided) == min(PRIMARIES_MAX, len(order)) or upload.numbers.are_used_up:
-                return outcome
+                return passing or outcome
 
     async def _try(self, upload: _Upload, plan: PlacementPlan) -> ChunkUpload | ShoalError:
         """Returns what the primary, or the way to it, has to say. Raises: what the source raises."""

@@ -273,15 +273,61 @@ def test_nodes_that_die_under_the_chunk_are_told_by_numbers_once_the_map_knows()
     _in_lab(main, names="abc")
 
 
-def test_no_try_uses_a_placement_number_twice_and_they_end() -> None:
+def test_who_is_busy_is_asked_for_as_long_as_was_said_with_no_number_twice() -> None:
     async def main(case: Case) -> None:
         case.lab.nodes.answers = dict.fromkeys("abcde", refusing(Throttled("busy")))
+        began = case.lab.clock.now()
         with pytest.raises(Throttled):
             await case.put()
-        assert case.placements == [1 + 5 * number for number in range(len(case.placements))]
-        assert 40 < len(case.placements) <= 51
+        assert 290 * SECOND < case.lab.clock.now() - began <= 300 * SECOND
+        tried = [(heard.replica.chunk, heard.replica.placement) for heard in case.lab.nodes.heard]
+        assert len(set(tried)) == len(tried)
+        assert len({chunk for chunk, _ in tried}) > 3, "255 numbers do not last so long"
+        assert max(case.placements) <= 255
 
-    _in_lab(main, patience_ns=3600 * SECOND)
+    _in_lab(main, busy_patience_ns=300 * SECOND)
+
+
+@pytest.mark.parametrize("names", ["abc", "ab"])
+def test_a_cluster_that_is_full_is_told_as_full_at_once(names: str) -> None:
+    async def main(case: Case) -> None:
+        for name in names:
+            case.lab.set_member(name, can_write=False)
+        case.view.follow(MapDelta(full=case.lab.catalog.map))
+        began = case.lab.clock.now()
+        with pytest.raises(StorageFull, match=f"{len(names)} are full: free some space there, or add a node"):
+            await case.put()
+        assert case.lab.clock.now() - began <= SECOND
+        assert case.lab.catalog.sent(GetMap), "somebody may have made room since the map was told"
+
+    _in_lab(main, names="abc", patience_ns=30 * SECOND)
+
+
+def test_room_that_was_made_since_the_map_was_told_is_found() -> None:
+    async def main(case: Case) -> None:
+        for name in "abc":
+            case.lab.set_member(name, can_write=False)
+        case.view.follow(MapDelta(full=case.lab.catalog.map))
+        for name in "abc":
+            case.lab.set_member(name, can_write=True)
+        await case.put()
+
+    _in_lab(main, names="abc")
+
+
+@pytest.mark.parametrize("refused_by", ["ab", "bc", "c"])
+def test_one_node_that_refuses_does_not_speak_for_those_that_may_come_back(refused_by: str) -> None:
+    async def main(case: Case) -> None:
+        for name in "abc":
+            case.lab.nodes.answers[name] = refusing(AccessDenied("says a clock that is wrong"))
+        case.lab.nodes.down = set("abc") - set(refused_by)
+        putting = asyncio.get_running_loop().create_task(case.put())
+        await asyncio.sleep(1)
+        case.lab.nodes.answers.clear()
+        case.lab.nodes.down.clear()
+        await putting
+
+    _in_lab(main, names="abc")
 
 
 def test_numbers_are_given_out_once_and_never_above_255() -> None:

@@ -3,13 +3,17 @@
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from shoal.base.errors import QuorumNotReached, check
+from shoal.base.errors import QuorumNotReached, StorageFull, check
 from shoal.model.cluster import COPIES_AUTO_MAX, ClusterMap, ClusterSettings, NodeRecord, NodeState
 
 SPARES = 2
 """Stand-ins named with a write: both of the other replicas of a chunk may fail in one PUT."""
 
 Chosen = tuple[NodeRecord, ...]
+
+
+class ClusterFull(StorageFull):
+    """Too few members have room for a write, whoever else comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,15 @@ def plan_placement(
 ) -> PlacementPlan:
     """Choose from `order` as many replicas as were asked for; 0 is as many as the cluster wants.
 
-    Raises: QuorumNotReached if `order` has fewer nodes than a write needs, with how many are up.
+    Raises: QuorumNotReached if `order` has fewer nodes than a write needs, with how many are up; ClusterFull if that is
+    for want of room and waiting for others cannot help.
     """
     staying = staying_members(cluster_map.nodes)
     copies = copies_asked(copies, wanted=copies_wanted(cluster_map), staying=staying)
     quorum = write_quorum(copies, cluster_map.settings)
     if len(order) < quorum:
-        raise QuorumNotReached(_shortage(cluster_map, len(order), quorum), eligible=len(order), quorum=quorum)
+        kind = ClusterFull if _is_full(cluster_map.nodes, quorum) else QuorumNotReached
+        raise kind(_shortage(cluster_map, len(order), quorum), eligible=len(order), quorum=quorum)
     return PlacementPlan(*choose(order, copies=max(copies, quorum), spares=spares), quorum=quorum)
 
 
@@ -87,6 +93,12 @@ def _in_rounds(nodes: Sequence[NodeRecord], place: Callable[[NodeRecord], Hashab
     if len(taken) in (1, len(nodes)):  # all in one place, or none beside another: nothing to reorder
         return nodes
     return [node for _, node in sorted(zip(rounds, nodes, strict=True), key=lambda pair: pair[0])]
+
+
+def _is_full(nodes: Sequence[NodeRecord], quorum: int) -> bool:
+    """Whether there would be enough nodes, were they not full; those that are away are taken to come back."""
+    staying = [node for node in nodes if not node.is_failed and not node.is_draining]
+    return sum(node.can_write for node in staying) < quorum <= len(staying)
 
 
 def _shortage(cluster_map: ClusterMap, eligible: int, quorum: int) -> str:

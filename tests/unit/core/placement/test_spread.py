@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.base.errors import InvariantBroken, QuorumNotReached
+from shoal.base.errors import InvariantBroken, QuorumNotReached, StorageFull
 from shoal.core.placement.eligibility import eligible_nodes
-from shoal.core.placement.spread import choose, copies_wanted, plan_placement, write_quorum
+from shoal.core.placement.spread import ClusterFull, choose, copies_wanted, plan_placement, write_quorum
 from shoal.model.cluster import ClusterMap, ClusterSettings, NodeRecord, NodeState
 from support.members import cluster, member
 
@@ -131,6 +131,27 @@ def test_quorum_above_the_copies_is_chosen_for() -> None:
         ([member("a"), member("b", **DOWN), member("c", **DOWN)], "1 of 3 nodes is up; 2 are needed to write"),
         ([member("a", **DOWN)], "0 of 1 nodes are up; 1 is needed to write"),
         (
+            [member("a"), member("b", can_write=False), member("c", **DOWN)],
+            "2 of 3 nodes are up, but only 1 can take writes (1 is full: free some space there, or add a node); "
+            "2 are needed to write",
+        ),
+        (
+            [member("a"), member("b", can_write=False, is_failed=True)],
+            "2 of 2 nodes are up, but only 1 can take writes; 2 are needed to write",
+        ),
+        ([], "0 of 0 nodes are up; 1 is needed to write"),
+    ],
+)
+def test_fewer_nodes_than_the_quorum_is_told(nodes: list[NodeRecord], sentence: str) -> None:
+    with pytest.raises(QuorumNotReached) as caught:
+        plan_over(cluster(*nodes))
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sentence"),
+    [
+        (
             [member("a"), member("b", can_write=False)],
             "2 of 2 nodes are up, but only 1 can take writes (1 is full: free some space there, or add a node); "
             "2 are needed to write",
@@ -140,10 +161,15 @@ def test_quorum_above_the_copies_is_chosen_for() -> None:
             "1 of 1 nodes is up, but none can take writes (1 is full: free some space there, or add a node); "
             "1 is needed to write",
         ),
-        ([], "0 of 0 nodes are up; 1 is needed to write"),
+        (
+            [member("a", can_write=False), member("b", can_write=False), member("c", **DOWN)],
+            "2 of 3 nodes are up, but none can take writes (2 are full: free some space there, or add a node); "
+            "2 are needed to write",
+        ),
     ],
 )
-def test_fewer_nodes_than_the_quorum_is_told(nodes: list[NodeRecord], sentence: str) -> None:
-    with pytest.raises(QuorumNotReached) as caught:
+def test_a_cluster_that_is_full_whoever_comes_back_is_told_as_full(nodes: list[NodeRecord], sentence: str) -> None:
+    with pytest.raises(ClusterFull) as caught:
         plan_over(cluster(*nodes))
     assert str(caught.value) == sentence
+    assert isinstance(caught.value, StorageFull)

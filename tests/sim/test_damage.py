@@ -4,17 +4,16 @@ Damage is found, costs no more than the record that it is in, and is never silen
 """
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from shoal.base.digests import sha256
-from shoal.base.errors import AccessDenied, ChecksumMismatch, CorruptionError, InvalidArgument, ShoalError
-from shoal.base.ids import NodeId, ReplicaId, SessionId
+from shoal.base.errors import AccessDenied, CorruptionError, InvalidArgument, ShoalError
+from shoal.base.ids import NodeId, SessionId
 from shoal.engine.sqlite import SqliteEngine
 from shoal.formats.commit_witness import Witness, newest_witness, seal_witness
 from shoal.formats.grant import Grant, GrantKind, open_grant, seal_grant
@@ -26,129 +25,29 @@ from shoal.formats.volume import VolumeFormat, decode_volume_format, encode_volu
 from shoal.node.identity import IDENTITY_PATH, open_identity
 from shoal.ports.engine import Row, Tx
 from shoal.store import layout
-from shoal.store.disk import DiskStore
 from shoal.testing.sim.disk import SimDisk, Survival
 from shoal.testing.sim.platter import Platter
 from shoal.wiring.cluster_files import JoinFile, read_json, write_json
-from support.engines import CATALOG, SimulatedKind
-from support.stores import (
-    NODE,
-    STORE_UUID,
-    TINY,
-    EventLog,
-    content,
-    env_on,
-    get,
-    new_disk,
-    open_store,
-    put,
-    replica,
-    stop,
+from support.damaged_volume import (
+    IN_NEW,
+    IN_OLD,
+    LAST,
+    NEW_SEGMENT,
+    OLD_SEGMENT,
+    Outcome,
+    bytes_of,
+    copy_of,
+    cuts,
+    flips,
+    look,
+    size_of,
+    volume,
 )
+from support.engines import CATALOG, SimulatedKind
+from support.stores import NODE, STORE_UUID, env_on, new_disk, replica
 
-SMALL = replace(TINY, small_bytes_max=64, fan_out=1)
 pytestmark = pytest.mark.timeout(400)
 """Seconds of a machine that has other things to do: some of these take a quarter of a minute alone."""
-OLD_SEGMENT, NEW_SEGMENT = layout.segment_path(1), layout.segment_path(2)
-IN_OLD, IN_NEW, IN_FILES = (1, 2), (11, 12, 13), (21, 22)
-DELETED, LAST = replica(4), replica(13)
-ALARMS = {
-    "segment_cut",
-    "segment_unreadable",
-    "segment_tail_torn",
-    "record_torn",
-    "segment_damaged",
-    "segment_header_damaged",
-    "replica_quarantined",
-}
-
-
-def bytes_of(number: int) -> bytes:
-    return content(number, 70 if number in IN_FILES else 20 + number)
-
-
-async def volume() -> Platter:
-    """A sealed segment, one that was being written when the power went, two chunk files, a deletion in each segment."""
-    disk = new_disk()
-    store = await open_store(disk, SMALL)
-    for number in (*IN_OLD, 4, *IN_FILES):
-        await put(store, replica(number), bytes_of(number))
-    await store.delete(DELETED)
-    await store.close()
-    store = await open_store(disk, SMALL)
-    for number in IN_NEW:
-        await put(store, replica(number), bytes_of(number))
-    await stop()
-    disk.power_cycle(Survival.ALL_LOST)
-    return disk.platter
-
-
-def copy_of(platter: Platter) -> SimDisk:
-    """A disk of its own, with the same on it."""
-    disk = SimDisk(random.Random(0))
-    disk.platter = platter.after_power_loss(Survival.ALL_KEPT, random.Random(0))
-    return disk
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a store says of a damaged volume."""
-
-    lost: frozenset[ReplicaId]
-    """Not found at all."""
-    reported: frozenset[ReplicaId]
-    """Known to be damaged: quarantined, refused on opening, or other bytes than its header says."""
-    has_returned: bool
-    """The deleted one is back."""
-    alarms: frozenset[str]
-    has_damage: bool
-
-
-async def look(disk: SimDisk) -> Outcome:
-    """Recover, and read everything as a careful reader does. Wrong bytes that pass the reader's check fail the test."""
-    log = EventLog()
-    store = await open_store(disk, SMALL, log=log)
-    wanted = [replica(number) for number in (*IN_OLD, *IN_NEW, *IN_FILES)]
-    held = store.replicas(after=None, limit=100)
-    quarantined = store.quarantined()
-    damaged = {each for each in held if not await is_readable(store, each)}
-    found = Outcome(
-        lost=frozenset(each for each in wanted if each not in held and each not in quarantined),
-        reported=frozenset(each for each in wanted if each in damaged or each in quarantined),
-        has_returned=DELETED in held,
-        alarms=frozenset(name for name, _ in log.events if name in ALARMS),
-        has_damage=bool(store.damaged_ranges()),
-    )
-    await stop()
-    return found
-
-
-async def is_readable(store: DiskStore, address: ReplicaId) -> bool:
-    try:
-        reader = await store.open(address)
-        await reader.close()
-        data = await get(store, address)
-    except ChecksumMismatch:
-        return False
-    if sha256(data) != reader.info.sha256:
-        return False
-    assert data == bytes_of(int.from_bytes(address.chunk[-8:], "big")), "wrong bytes under a right checksum"
-    return True
-
-
-async def flips(path: str, bits: Iterator[int]) -> list[tuple[int, Outcome]]:
-    """The outcome of each flipped bit of one file."""
-    platter = await volume()
-    outcomes = []
-    for bit in bits:
-        disk = copy_of(platter)
-        disk.flip_bit(path, bit // 8, bit % 8)
-        outcomes.append((bit, await look(disk)))
-    return outcomes
-
-
-async def size_of(path: str) -> int:
-    return copy_of(await volume()).size_now(path)
 
 
 async def test_an_undamaged_volume_is_whole_and_silent() -> None:
@@ -158,7 +57,7 @@ async def test_an_undamaged_volume_is_whole_and_silent() -> None:
 @pytest.mark.parametrize("part", range(4))
 async def test_every_bit_of_a_sealed_segment_costs_one_record_at_most(part: int) -> None:
     size = await size_of(OLD_SEGMENT)
-    for bit, found in await flips(OLD_SEGMENT, iter(range(SEGMENT_HEADER_BYTES * 8 + part, size * 8, 4))):
+    for bit, found in await flips(OLD_SEGMENT, range(SEGMENT_HEADER_BYTES * 8 + part, size * 8, 4)):
         assert not found.lost, bit
         assert len(found.reported) <= 1, bit
         assert not found.has_returned, bit
@@ -166,7 +65,7 @@ async def test_every_bit_of_a_sealed_segment_costs_one_record_at_most(part: int)
 
 async def test_every_bit_of_an_unsealed_segment_costs_one_record_at_most_and_is_reported() -> None:
     used = SEGMENT_HEADER_BYTES + sum(record_bytes(len(bytes_of(number))) for number in IN_NEW)
-    for bit, found in await flips(NEW_SEGMENT, iter(range(SEGMENT_HEADER_BYTES * 8, used * 8))):
+    for bit, found in await flips(NEW_SEGMENT, range(SEGMENT_HEADER_BYTES * 8, used * 8)):
         assert len(found.lost | found.reported) <= 1, bit
         assert found.alarms, bit
         assert not found.lost or found.has_damage or found.lost == {LAST}, bit
@@ -174,14 +73,14 @@ async def test_every_bit_of_an_unsealed_segment_costs_one_record_at_most_and_is_
 
 async def test_a_bit_behind_the_last_record_costs_nothing() -> None:
     size = await size_of(NEW_SEGMENT)
-    for _, found in await flips(NEW_SEGMENT, iter(range((SEGMENT_HEADER_BYTES + 600) * 8, size * 8, 61))):
+    for _, found in await flips(NEW_SEGMENT, range((SEGMENT_HEADER_BYTES + 600) * 8, size * 8, 61)):
         assert not found.lost
         assert not found.reported
 
 
 @pytest.mark.parametrize("path", [OLD_SEGMENT, NEW_SEGMENT])
 async def test_every_byte_of_a_segment_header_is_there_twice(path: str) -> None:
-    for at, found in await flips(path, iter(range(0, SEGMENT_HEADER_BYTES * 8, 47))):
+    for at, found in await flips(path, range(0, SEGMENT_HEADER_BYTES * 8, 47)):
         assert not found.lost | found.reported, at
         assert found.alarms == {"segment_header_damaged"}, at
 
@@ -190,37 +89,25 @@ async def test_every_bit_of_a_chunk_file_is_seen_and_costs_that_chunk() -> None:
     path = f"{layout.directory_path(0)}/{layout.file_name(replica(21), 70)}"
     size = await size_of(path)
     padding_from = size - (-70 % 8)
-    for bit, found in await flips(path, iter(range(size * 8))):
+    for bit, found in await flips(path, range(size * 8)):
         assert not found.lost, bit
         assert found.reported == ({replica(21)} if bit // 8 < padding_from else set()), bit
 
 
 @pytest.mark.parametrize("path", [layout.FORMAT_FILE, f"{layout.FORMAT_FILE}.prev"])
 async def test_every_bit_of_a_format_file_is_there_twice(path: str) -> None:
-    for bit, found in await flips(path, iter(range(await size_of(path) * 8))):
+    for bit, found in await flips(path, range(await size_of(path) * 8)):
         assert not found.lost | found.reported, bit
 
 
 # Cuts.
 
 
-async def cuts(path: str, lengths: Iterator[int]) -> list[tuple[int, Outcome]]:
-    """The outcome of each length to which one file is cut."""
-    platter = await volume()
-    outcomes = []
-    for length in lengths:
-        disk = copy_of(platter)
-        disk.truncate_now(path, length)
-        disk.power_cycle(Survival.ALL_KEPT)
-        outcomes.append((length, await look(disk)))
-    return outcomes
-
-
 @pytest.mark.parametrize(("path", "there"), [(OLD_SEGMENT, IN_OLD), (NEW_SEGMENT, IN_NEW)])
 async def test_a_cut_segment_loses_what_was_cut_off_and_says_so(path: str, there: tuple[int, ...]) -> None:
     size = min(await size_of(path), SEGMENT_HEADER_BYTES + 900)
     lengths = (*range(0, SEGMENT_HEADER_BYTES, 97), *range(SEGMENT_HEADER_BYTES, size))
-    for length, found in await cuts(path, iter(lengths)):
+    for length, found in await cuts(path, lengths):
         assert found.lost <= {replica(number) for number in there}, length
         assert not found.reported, length
         assert found.alarms or found.has_damage or not found.lost, length
@@ -228,14 +115,14 @@ async def test_a_cut_segment_loses_what_was_cut_off_and_says_so(path: str, there
 
 async def test_a_cut_chunk_file_is_seen_at_every_length() -> None:
     path = f"{layout.directory_path(0)}/{layout.file_name(replica(21), 70)}"
-    for length, found in await cuts(path, iter(range(await size_of(path)))):
+    for length, found in await cuts(path, range(await size_of(path))):
         assert not found.lost, length
         assert found.reported == {replica(21)}, length
 
 
 @pytest.mark.parametrize("path", [layout.FORMAT_FILE, f"{layout.FORMAT_FILE}.prev"])
 async def test_a_cut_format_file_costs_nothing(path: str) -> None:
-    for length, found in await cuts(path, iter(range(await size_of(path)))):
+    for length, found in await cuts(path, range(await size_of(path))):
         assert not found.lost | found.reported, length
 
 

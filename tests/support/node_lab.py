@@ -28,6 +28,7 @@ from shoal.model.messages.nodes import (
     HeartbeatReply,
     NodeRegistered,
     RegisterNode,
+    ReplicaAddress,
     ReplicaReport,
     Verdict,
 )
@@ -69,6 +70,8 @@ class ScriptedCoordinator:
         self.registrations: list[RegisterNode] = []
         self.heartbeats: list[Heartbeat] = []
         self.verdict: Callable[[ReplicaReport], Verdict] = lambda _: Verdict.RECORDED
+        self.undecided: list[ReplicaAddress] = []
+        """Damaged replicas that no row can say yet."""
         self.refusal: ShoalError | None = None
         """What every call is answered with."""
         self.incarnation = 1
@@ -122,6 +125,7 @@ class ScriptedCoordinator:
             commit_number=self.commit_number,
             delta=self.history.since(heartbeat.map_version),
             verdicts=tuple(self.verdict(report) for report in heartbeat.reports),
+            undecided=tuple(each for each in heartbeat.damaged if each in self.undecided),
         )
 
     def _register(self, message: RegisterNode) -> NodeRegistered:

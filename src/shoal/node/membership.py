@@ -170,10 +170,12 @@ class Membership:
         if len(reply.verdicts) != len(reports):
             raise TransientError("the coordinator has not judged every report", reports=len(reports))
         self._announcements.settle(reports, reply.verdicts, self._env.clock.now())
-        self._told_damaged.update(dict.fromkeys(damaged))
+        undecided = dict.fromkeys(reply.undecided)
+        self._told_damaged.update({each: None for each in damaged if ReplicaAddress(*each) not in undecided})
         self._follow(reply.delta)
         await self._note_seen(reply.incarnation, reply.commit_number)
-        return len(damaged) == REPORTS_MAX or self._announcements.has_due(self._env.clock.now())
+        is_full = len(damaged) == REPORTS_MAX and not reply.undecided  # those are told again, in no hurry
+        return is_full or self._announcements.has_due(self._env.clock.now())
 
     def _heartbeat(
         self, usage: StoreUsage, reports: tuple[ReplicaReport, ...], damaged: tuple[ReplicaId, ...]

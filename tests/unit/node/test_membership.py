@@ -19,7 +19,7 @@ from shoal.base.ids import Address, ReplicaId
 from shoal.base.units import MIB, MINUTE, SECOND
 from shoal.core.membership import MapHistory
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapChange, MapDelta, MapUpdate
-from shoal.model.messages.nodes import REPORTS_MAX, Heartbeat, HeartbeatReply, Verdict
+from shoal.model.messages.nodes import REPORTS_MAX, Heartbeat, HeartbeatReply, ReplicaAddress, Verdict
 from shoal.node.membership import HURRY_GAP_NS
 from shoal.testing.sim.disk import FaultKind
 from support.members import member
@@ -227,6 +227,27 @@ def test_what_the_walk_cannot_read_is_quarantined_and_told() -> None:
         (beat,) = beats_of(lab, a)
         assert damaged_in(beat) == [replica(1)]
         assert beat.reports == ()
+
+    in_node_lab(main)
+
+
+def test_a_damaged_replica_is_told_until_the_catalog_can_say_it() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a")
+        for number in (1, 2):
+            await put(a.store, replica(number), b"bad")
+            await a.store.quarantine(replica(number))
+        lab.coordinator.undecided = [ReplicaAddress(*replica(2))]
+        await lab.settle(10 * BEAT_S)
+        told = [damaged_in(beat) for beat in beats_of(lab, a) if beat.damaged]
+        assert told[0] == [replica(1), replica(2)]
+        assert set(map(tuple, told[1:])) == {(replica(2),)}
+        assert 5 <= len(told) <= 12, "in no hurry"
+        lab.coordinator.undecided.clear()
+        await lab.settle(2 * BEAT_S)
+        lab.coordinator.heartbeats.clear()
+        await lab.settle(5 * BEAT_S)
+        assert not [beat for beat in beats_of(lab, a) if beat.damaged]
 
     in_node_lab(main)
 

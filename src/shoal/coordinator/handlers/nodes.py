@@ -1,11 +1,21 @@
 """Nodes: registration and heartbeats. A node speaks only of itself."""
 
+from dataclasses import dataclass
+
 from shoal.base.errors import AccessDenied, InvalidArgument
 from shoal.coordinator.authentication import NodeCaller
 from shoal.coordinator.desk import Desk
 from shoal.coordinator.member_watch import MemberWatch
 from shoal.core.catalog.arguments import check_digests, check_number, check_replica
-from shoal.core.catalog.reports import VERDICTS, Standing, judge_reports, mark_damaged, needs_mark, settle_reports
+from shoal.core.catalog.reports import (
+    VERDICTS,
+    Standing,
+    judge_reports,
+    mark_damaged,
+    may_need_mark,
+    needs_mark,
+    settle_reports,
+)
 from shoal.model.messages.nodes import (
     REPORTS_MAX,
     Heartbeat,
@@ -20,7 +30,16 @@ from shoal.ports.engine import Snapshot
 _TEXT_CHARS_MAX = 255
 _TO_WRITE = (Standing.CONFIRMABLE, Standing.MISMATCHED)
 
-_Look = tuple[int, list[Standing], tuple[ReplicaAddress, ...]]
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one snapshot says of a heartbeat."""
+
+    commit_number: int
+    standings: list[Standing]
+    news: tuple[ReplicaAddress, ...]
+    """Of the damaged replicas those to be marked."""
+    undecided: tuple[ReplicaAddress, ...]
 
 
 class NodeHandlers:
@@ -54,7 +73,8 @@ class NodeHandlers:
         _check_self(message.node_id, caller)
         _check_heartbeat(message)
         await self._watch.hear(message)
-        commit_number, standings, news = await self._desk.engine.read(lambda snapshot: _look(snapshot, message))
+        look = await self._desk.engine.read(lambda snapshot: _look(snapshot, message))
+        standings, news = look.standings, look.news
         if any(standing in _TO_WRITE for standing in standings):
             standings = await self._settle(message, standings)
         if news:
@@ -62,9 +82,10 @@ class NodeHandlers:
             self._tell_damaged(message, news)
         return HeartbeatReply(
             incarnation=self._desk.identity.incarnation,
-            commit_number=commit_number,
+            commit_number=look.commit_number,
             delta=self._desk.members.since(message.map_version),
             verdicts=tuple([VERDICTS[standing] for standing in standings]),
+            undecided=look.undecided,
         )
 
     async def _settle(self, message: Heartbeat, standings: list[Standing]) -> list[Standing]:
@@ -86,9 +107,13 @@ class NodeHandlers:
 
 
 def _look(snapshot: Snapshot, message: Heartbeat) -> _Look:
-    standings = judge_reports(snapshot, message.node_id, message.reports)
-    news = tuple([address for address in message.damaged if needs_mark(snapshot, message.node_id, address)])
-    return snapshot.commit_number, standings, news
+    node, damaged = message.node_id, message.damaged
+    return _Look(
+        commit_number=snapshot.commit_number,
+        standings=judge_reports(snapshot, node, message.reports),
+        news=tuple([address for address in damaged if needs_mark(snapshot, node, address)]),
+        undecided=tuple([address for address in damaged if may_need_mark(snapshot, address)]),
+    )
 
 
 def _check_self(node: str, caller: NodeCaller) -> None:

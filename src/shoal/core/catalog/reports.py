@@ -51,6 +51,13 @@ def needs_mark(snapshot: Snapshot, node: NodeId, address: ReplicaAddress) -> boo
     return placement is not None and placement.state is not PlacementState.DAMAGED
 
 
+def may_need_mark(snapshot: Snapshot, address: ReplicaAddress) -> bool:
+    """Whether a commit may still name a replica that is damaged already: its receipt was given before."""
+    if snapshot.get(keys.chunk(address.chunk)) is not None:
+        return False
+    return not is_dead(snapshot, session_of(address.chunk))
+
+
 def mark_damaged(tx: Tx, node: NodeId, damaged: tuple[ReplicaAddress, ...]) -> int:
     """Take damaged replicas out of service: they stay named, and neither count nor are handed out. Returns how many
     were news."""

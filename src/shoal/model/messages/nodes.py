@@ -80,12 +80,14 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 
 class HeartbeatReply(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """`verdicts` answers `reports` one for one. All of `damaged` is recorded."""
+    """`verdicts` answers `reports` one for one. All of `damaged` is recorded, or needs not be, but for `undecided`."""
 
     incarnation: int
     commit_number: int
     delta: MapDelta
     verdicts: tuple[Verdict, ...] = ()
+    undecided: tuple[ReplicaAddress, ...] = ()
+    """Of `damaged`: those whose commit may still come. They are to be told again."""
 
 
 REPORTS_MAX = 1024

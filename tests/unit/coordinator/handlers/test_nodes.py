@@ -9,6 +9,7 @@ from shoal.base.errors import AccessDenied, AlreadyExists, InvalidArgument, NotF
 from shoal.base.ids import Address, ChunkId
 from shoal.core import routes
 from shoal.model.messages.nodes import Heartbeat, ReplicaAddress, ReplicaReport, Verdict
+from shoal.model.messages.sessions import CloseSession
 from support.catalog_bench import make_commit, registration, report_of
 from support.coordinator_bench import node_credential, open_bench
 from support.members import node_id
@@ -78,6 +79,20 @@ async def test_damage_is_recorded_told_and_not_handed_out() -> None:
     assert [replica.node for replica in replicas] == [node_id("c")]
     await bench.heartbeat("a", damaged=(ReplicaAddress(chunk, 0, 1),))
     assert bench.log.events.count("replica_damaged") == 2
+
+
+async def test_damage_that_is_older_than_the_commit_is_recorded_with_it() -> None:
+    bench = await open_bench()
+    session, other = await bench.session(), await bench.session()
+    (upload,) = bench.uploads(session, b"data")
+    (lost,) = bench.uploads(other, b"data")
+    damaged = (ReplicaAddress(upload.chunk, 0, 1), ReplicaAddress(lost.chunk, 0, 1))
+    assert (await bench.heartbeat("a", damaged=damaged)).undecided == damaged
+    await bench.commit(session, make_commit("name", [upload], sequence=bench.next_sequence()))
+    await bench.call(routes.CLOSE_SESSION, CloseSession(other))
+    assert (await bench.heartbeat("a", damaged=damaged)).undecided == ()
+    replicas = (await bench.find(session, "name")).chunks[0].replicas
+    assert [replica.node for replica in replicas] == [node_id("b"), node_id("c")]
 
 
 async def test_a_catalog_older_than_what_a_node_has_seen_is_known_as_restored() -> None:

@@ -39,6 +39,11 @@ class IdentityFile:
         self._current = replace(seen, seen_incarnation=incarnation, seen_commit=commit_number)
         return incarnation > seen.seen_incarnation
 
+    def note_volume(self) -> None:
+        """Remember, not yet durably, that there is a volume. Registering makes it durable, and before that nobody
+        knows of this node."""
+        self._current = replace(self._current, has_volume=True)
+
     async def rename(self, name: str) -> None:
         """Write the name down that the coordinator gave. Raises: as `sync`."""
         self._current = replace(self._current, name=name)

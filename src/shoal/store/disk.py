@@ -206,15 +206,16 @@ class DiskStore:
 
 
 async def open_disk_store(
-    env: Env, settings: StoreSettings, *, node_id: NodeId, store_uuid: bytes, log: Log
+    env: Env, settings: StoreSettings, *, node_id: NodeId, store_uuid: bytes, is_new: bool = True, log: Log
 ) -> DiskStore:
     """Make or recover the store below `chunks/` of `env.disk`. One process at a time: the caller holds the lock.
+    `is_new` says that it may be made: the caller has never had it.
 
     Raises: FormatUnknown for a newer release's volume, PreconditionFailed for another node's, ChecksumMismatch if
-    its format file is damaged, StorageFull, DiskFailed.
+    its format file is damaged, CorruptionError if it is gone, StorageFull, DiskFailed.
     """
     wanted = VolumeFormat(store_uuid=store_uuid, node_id=bytes.fromhex(node_id), fan_out=settings.fan_out)
-    identity = await claim_volume(env.disk, wanted)
+    identity = await claim_volume(env.disk, wanted, is_new=is_new, log=log)
     volume = Volume(env, settings, log)
     recovered = await recover(env, settings, identity=identity, log=log)
     volume.used_bytes = recovered.used_bytes

@@ -1,22 +1,32 @@
 """The format file: whose directory this is and how to read it. Checked before anything else is touched."""
 
 from shoal.base.env import Disk, OpenMode
-from shoal.base.errors import ChecksumMismatch, NotFound, PreconditionFailed
+from shoal.base.errors import (
+    ChecksumMismatch,
+    CorruptionError,
+    FormatUnknown,
+    NotFound,
+    PreconditionFailed,
+    StorageFull,
+)
 from shoal.formats.volume import VolumeFormat, decode_volume_format, encode_volume_format
+from shoal.ports.log import Log
 from shoal.store import layout
 
 _PREVIOUS = f"{layout.FORMAT_FILE}.prev"
 _READ_BYTES_MAX = 4096
 
 
-async def claim_volume(disk: Disk, wanted: VolumeFormat) -> VolumeFormat:
-    """Read the format file, or make the volume if there is none; the directories exist and are durable on return.
+async def claim_volume(disk: Disk, wanted: VolumeFormat, *, is_new: bool = True, log: Log) -> VolumeFormat:
+    """Read the format file; the directories, and if there is room both of its copies, are durable on return. If there
+    is no volume it is made, unless it is not a new one: then it is lost, or its file system is not mounted.
 
     Raises: FormatUnknown for a newer release's volume, PreconditionFailed for another node's or cluster's,
-    ChecksumMismatch if both copies are damaged.
+    ChecksumMismatch if both copies are damaged, CorruptionError if there is nothing and there was something.
     """
-    found = await _read_either(disk)
+    found, bad = await _read_copies(disk)
     if found is None:
+        await _require_nothing(disk, is_new=is_new)
         await _make_directories(disk, wanted)
         await _write(disk, _PREVIOUS, wanted)
         await _write(disk, layout.FORMAT_FILE, wanted)
@@ -25,26 +35,55 @@ async def claim_volume(disk: Disk, wanted: VolumeFormat) -> VolumeFormat:
         raise PreconditionFailed(
             "this volume belongs to another node or cluster", node=found.node_id.hex(), store=found.store_uuid.hex()
         )
+    for path in bad:
+        await _mend(disk, path, found, log)
     await _sync_names(disk)  # what was found may be in the cache only
     return found
 
 
-async def _read_either(disk: Disk) -> VolumeFormat | None:
+async def _read_copies(disk: Disk) -> tuple[VolumeFormat | None, list[str]]:
+    """What the format file says, or else its predecessor; and which of the two are missing or damaged."""
+    found: VolumeFormat | None = None
     damage: ChecksumMismatch | None = None
+    bad: list[str] = []
     for path in (layout.FORMAT_FILE, _PREVIOUS):
         try:
-            return decode_volume_format(await _read(disk, path))
+            copy = decode_volume_format(await _read(disk, path))
         except NotFound:
-            continue
+            bad.append(path)
         except ChecksumMismatch as exc:
-            damage = damage or exc
-    if damage is not None:
+            damage = exc
+            bad.append(path)
+        except FormatUnknown:
+            if found is None:  # a predecessor counts only where the file itself does not
+                raise
+        else:
+            found = found or copy
+    if found is None and damage is not None:
         raise damage
+    return found, bad
+
+
+async def _require_nothing(disk: Disk, *, is_new: bool) -> None:
     directories = [f"{layout.FILES}/{name}" for name in await disk.list(layout.FILES)]
     for path in (layout.SEGMENTS, *directories):
         if await disk.list(path):
             raise ChecksumMismatch("a volume with replicas has lost its format file", directory=path)
-    return None
+    if not is_new:
+        raise CorruptionError(
+            f"this node had a volume, and its directory {layout.ROOT} is gone: mount its file system or put it back; "
+            "to go on without what it held, start a new node in an empty directory",
+            directory=layout.ROOT,
+        )
+
+
+async def _mend(disk: Disk, path: str, volume: VolumeFormat, log: Log) -> None:
+    try:
+        await _write(disk, path, volume)
+    except StorageFull as exc:  # the other copy serves, and the next start tries again
+        log.warning("format_file_not_mended", path=path, why=exc.sentence)
+    else:
+        log.warning("format_file_mended", path=path)
 
 
 async def _read(disk: Disk, path: str) -> bytes:

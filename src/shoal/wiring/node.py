@@ -49,7 +49,8 @@ class NodeProcess:
 @asynccontextmanager
 async def running_node(process: NodeProcess, log: Log) -> AsyncIterator["RunningNode"]:
     """A node that listens; `node.run(address)` makes it a member. Raises: AlreadyExists (the port or the directory
-    is in use), AccessDenied (a directory of another cluster), FormatUnknown, ChecksumMismatch, DiskFailed."""
+    is in use), AccessDenied (a directory of another cluster), FormatUnknown, ChecksumMismatch, CorruptionError (the
+    volume that it had is gone), DiskFailed."""
     async with AsyncExitStack() as stack:
         env = stack.enter_context(opened_env(process.data))
         await stack.enter_async_context(sole_use(env, LOCK, directory=process.data))
@@ -82,7 +83,11 @@ async def _opened_store(process: NodeProcess, identity: IdentityFile, *, env: En
     if process.is_volatile:
         return MemoryStore(process.store)
     who = identity.current
-    return await open_disk_store(env, process.store, node_id=who.node_id, store_uuid=who.store_uuid, log=log)
+    store = await open_disk_store(
+        env, process.store, node_id=who.node_id, store_uuid=who.store_uuid, is_new=not who.has_volume, log=log
+    )
+    identity.note_volume()
+    return store
 
 
 @dataclass(frozen=True, slots=True)

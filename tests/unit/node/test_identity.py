@@ -45,6 +45,16 @@ async def test_a_directory_of_a_newer_release_is_refused() -> None:
         await opened(disk)
 
 
+async def test_that_there_is_a_volume_is_durable_once_the_node_has_its_name() -> None:
+    disk = SimDisk(Random(1))
+    file = await opened(disk)
+    file.note_volume()
+    assert (file.current.has_volume, (await opened(disk)).current.has_volume) == (True, False)
+    await file.rename("node-1")
+    disk.power_cycle(Survival.ALL_LOST)
+    assert (await opened(disk)).current.has_volume
+
+
 async def test_what_is_noted_is_durable_after_a_sync_and_never_goes_back() -> None:
     disk = SimDisk(Random(1))
     file = await opened(disk)

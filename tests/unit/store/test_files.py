@@ -53,7 +53,7 @@ async def no_descriptor_left(_path: str) -> None:
 
 
 async def world_on(disk: SimDisk) -> World:
-    await claim_volume(disk, IDENTITY)
+    await claim_volume(disk, IDENTITY, log=EventLog())
     return World(disk)
 
 

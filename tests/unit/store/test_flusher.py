@@ -67,7 +67,7 @@ class World:
 
 
 async def world_on(disk: SimDisk, env: Env | None = None) -> World:
-    await claim_volume(disk, VolumeFormat(STORE_UUID, bytes(16), 1))
+    await claim_volume(disk, VolumeFormat(STORE_UUID, bytes(16), 1), log=EventLog())
     return World(disk, env or env_on(disk))
 
 

@@ -51,7 +51,7 @@ class World:
 
 
 async def world_on(disk: SimDisk, settings: StoreSettings = TINY, *, segment_bytes: int = 0) -> World:
-    await claim_volume(disk, VolumeFormat(STORE_UUID, bytes(16), 1))
+    await claim_volume(disk, VolumeFormat(STORE_UUID, bytes(16), 1), log=EventLog())
     return World(disk, settings, segment_bytes=segment_bytes)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shoal.base.digests import crc64
-from shoal.base.errors import AccessDenied, AlreadyExists, FormatUnknown, InvalidArgument
+from shoal.base.errors import AccessDenied, AlreadyExists, CorruptionError, FormatUnknown, InvalidArgument
 from shoal.base.ids import Address
 from shoal.base.units import MIB
 from shoal.net.address import format_address, parse_address
@@ -53,6 +53,24 @@ async def test_a_node_keeps_its_identity(tmp_path: Path, volatile: bool) -> None
     async with running_node(process_in(tmp_path / "other"), QuietLog()) as running:
         assert running.node.node_id != first
     assert own_threads() == []
+
+
+async def test_a_node_whose_volume_is_gone_does_not_begin_an_empty_one(tmp_path: Path) -> None:
+    async with running_node(process_in(tmp_path), QuietLog()):
+        pass
+    (tmp_path / "chunks").rename(tmp_path / "elsewhere")
+    with pytest.raises(CorruptionError, match="mount its file system"):
+        async with running_node(process_in(tmp_path), QuietLog()):
+            pass
+    (tmp_path / "elsewhere").rename(tmp_path / "chunks")
+    async with running_node(process_in(tmp_path), QuietLog()):
+        pass
+
+
+async def test_a_volatile_node_may_get_a_volume(tmp_path: Path) -> None:
+    for volatile in (True, False):
+        async with running_node(process_in(tmp_path, volatile=volatile), QuietLog()):
+            assert (tmp_path / "chunks").exists() is not volatile
 
 
 async def test_a_second_process_on_one_directory_is_refused(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ class NodeIdentity(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """Of the catalog: one that has less is a restored backup."""
     seen_epoch: int = 0
     """Of the lease that destructive calls are made under: lower ones are refused."""
+    has_volume: bool = False
+    """Whether it ever had a volume on this disk: one that is gone then is never made anew."""
 
 
 def pack_identity(identity: NodeIdentity) -> bytes:

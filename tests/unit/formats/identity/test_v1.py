@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple, replace
 
 from shoal.base.digests import CRC_BYTES, crc64
 from shoal.base.errors import ChecksumMismatch, FormatUnknown
@@ -19,6 +20,7 @@ IDENTITY = NodeIdentity(
     seen_incarnation=3,
     seen_commit=1_000_000,
     seen_epoch=7,
+    has_volume=True,
 )
 
 
@@ -35,6 +37,13 @@ def test_a_new_node_has_seen_nothing() -> None:
     fresh = NodeIdentity(node_id=NodeId("0" * 32), cluster_id="c", store_uuid=bytes(16))
     assert unpack_identity(pack_identity(fresh)) == fresh
     assert (fresh.name, fresh.seen_incarnation, fresh.seen_commit, fresh.seen_epoch) == ("", 0, 0, 0)
+
+
+def test_a_file_of_before_volumes_were_noted_is_read() -> None:
+    fields = list(astuple(IDENTITY)[:-1])
+    payload = wire.encode(fields)
+    older = with_crc(b"SHOALNID" + (1).to_bytes(4, "big") + len(payload).to_bytes(4, "big") + payload)
+    assert unpack_identity(older) == replace(IDENTITY, has_volume=False)
 
 
 def test_every_flipped_bit_is_damage_never_news() -> None:

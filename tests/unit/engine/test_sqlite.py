@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import apsw
 import pytest
 
-from shoal.base.errors import OutcomeUnknown, PreconditionFailed, TransientError
+from shoal.base.errors import DiskFailed, OutcomeUnknown, PreconditionFailed, StorageFull, TransientError
 from shoal.engine.sqlite import SqliteEngine, open_sqlite_engine
 from shoal.ports.engine import Tx
-from shoal.testing.sim.disk import SimDisk
+from shoal.testing.sim.disk import FaultKind, SimDisk
 from support.engines import CATALOG, QuietLog, SimulatedKind, SqliteKind, running
 
 T = TypeVar("T")
@@ -217,6 +218,47 @@ async def test_stopping_the_engine_leaves_outcomes_unknown(tmp_path: Path) -> No
     with pytest.raises(asyncio.CancelledError):
         await serving
     await engine.close()
+
+
+async def test_a_full_disk_refuses_the_group_and_those_who_saw_its_rows() -> None:
+    kind = SimulatedKind()
+    async with kind.serving() as engine:
+        await engine.tx(put(b"before"))
+        kind.disk.fail(FaultKind.NO_SPACE, path=f"{CATALOG}-wal")
+        group = [asyncio.create_task(engine.tx(put(b"%d" % n))) for n in range(3)]
+        assert {type(told) for told in await asyncio.gather(*group, return_exceptions=True)} == {StorageFull}
+        assert await engine.read(lambda rows: [rows.get(b"%d" % n) for n in range(3)]) == [None] * 3
+        number = await engine.tx(lambda tx: tx.commit_number)
+        await engine.tx(put(b"after"))
+        assert await engine.read(lambda rows: (rows.get(b"before"), rows.get(b"after"))) == (b"", b"")
+        assert await engine.tx(lambda tx: tx.commit_number) == number + 1, "what was refused has no number"
+
+
+async def test_a_full_disk_puts_a_checkpoint_off_and_nothing_else() -> None:
+    kind = SimulatedKind()
+    async with kind.serving() as engine:
+        kind.disk.fail(FaultKind.NO_SPACE, path=CATALOG)
+        await engine.tx(put(b"a", bytes(9000)))
+    assert kind.disk.faults.fired == {FaultKind.NO_SPACE: 1}
+    async with kind.serving() as engine:
+        assert await engine.read(lambda rows: rows.get(b"a")) == bytes(9000)
+
+
+async def test_a_commit_that_cannot_be_witnessed_ends_the_engine_and_is_not_lost() -> None:
+    others, kind = apsw.connections(), SimulatedKind()
+    engine = await kind.open()
+    serving = asyncio.create_task(engine.run())
+    kind.disk.fail(FaultKind.NO_SPACE, path=f"{CATALOG}.witness")
+    with pytest.raises(DiskFailed, match="metadata engine has failed"):
+        await engine.tx(put(b"a", b"1"))
+    with pytest.raises(DiskFailed, match="too full for the commit witness"):
+        await serving
+    with pytest.raises(DiskFailed):
+        await engine.read(lambda rows: rows.get(b"a"))
+    await engine.close()
+    assert [each for each in apsw.connections() if each not in others] == []
+    async with kind.serving() as again:
+        assert await again.read(lambda rows: rows.get(b"a")) == b"1"
 
 
 async def test_an_engine_that_never_served_closes() -> None:

@@ -1,6 +1,11 @@
 """Connections are kept, counted, waited for in turn, and let go."""
 
 import asyncio
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -148,6 +153,38 @@ async def test_a_refused_connection_is_unreachable_and_leaves_nothing() -> None:
     assert not pool._lanes
     with pytest.raises(InvalidArgument):
         await pool.take(Address("nonsense"), when)
+    assert not pool._lanes
+
+
+@contextmanager
+def busy_place() -> Iterator[Address]:
+    """The address of somebody who accepts nothing, and whose kernel has no room for one who waits more."""
+    with ExitStack() as stack:
+        place = stack.enter_context(socket.socket())
+        place.bind(("127.0.0.1", 0))
+        place.listen(0)
+        for _ in range(8):
+            caller = stack.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(place.getsockname())
+        yield Address(f"127.0.0.1:{place.getsockname()[1]}")
+
+
+async def test_who_does_not_answer_is_unreachable_after_a_while_and_leaves_nothing() -> None:
+    pool = make(connect_ns=20 * MILLISECOND)
+    with busy_place() as address, pytest.raises(NodeUnreachable, match="does not answer"):
+        await pool.take(address, asyncio.get_running_loop().time() + 60)
+    assert not pool._lanes
+
+
+async def test_a_kernel_that_gives_up_first_is_no_deadline_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def give_up(*_: object) -> None:
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    pool = make()
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", give_up)
+    with pytest.raises(NodeUnreachable, match=r"cannot connect to 127\.0\.0\.1:1: .*timed out"):
+        await pool.take(Address("127.0.0.1:1"), asyncio.get_running_loop().time() + 60)
     assert not pool._lanes
 
 

@@ -194,6 +194,20 @@ async def test_a_body_that_stands_still_is_given_up() -> None:
     assert "handler_failed" not in place.log.names()
 
 
+async def test_a_sender_that_leaves_behind_its_reply_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async def handler(request: IncomingRequest) -> Reply:
+        return Reply(204)
+
+    async with hall(handler) as place, raw_peer(place.address) as peer:
+        await peer.send(put(b"x" * 100)[:-50])
+        assert await peer.reply() == (204, b"")
+        peer.writer.transport.abort()
+        await until(lambda: not place.listening._connections)
+    gc.collect()
+    assert not caplog.records, "no task ended with an error"
+    assert not place.log.events
+
+
 async def test_a_slow_but_honest_body_is_taken() -> None:
     patient = {"body_rate_min": 1000, "body_grace_ns": 80 * MILLISECOND}
     async with hall(echo, **patient) as place, raw_peer(place.address) as peer:

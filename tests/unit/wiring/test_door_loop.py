@@ -4,7 +4,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -199,6 +199,27 @@ def test_a_call_from_the_loop_itself_is_refused(door: DoorLoop) -> None:
 def test_an_error_at_the_opening_is_raised_and_leaves_no_thread() -> None:
     with pytest.raises(NotFound, match="no cluster"):
         DoorLoop(opening(NotFound("no cluster")))
+
+
+def test_who_comes_when_the_loop_is_closed_and_its_thread_not_gets_an_answer(door: DoorLoop) -> None:
+    closed, answered = threading.Event(), threading.Event()
+
+    def hold_up(_: Future[None]) -> None:
+        closed.set()
+        assert answered.wait(60)
+
+    last: Future[None] = Future()
+    last.add_done_callback(hold_up)
+    door._inside.under_way[last] = None  # what the thread cancels with its last breath
+    closer = threading.Thread(target=door.close)
+    closer.start()
+    assert closed.wait(60)
+    with pytest.raises(InvalidArgument, match="was closed just now"):
+        Errand(door).wait_for(name_of_thread())
+    door.put_away(nothing())
+    answered.set()
+    closer.join(60)
+    assert not door._thread.is_alive()
 
 
 @pytest.mark.parametrize("where", ["outside", "on the loop", "after the end"])

@@ -1,5 +1,6 @@
 """A user's files: read as they are, and never half written."""
 
+import errno
 import os
 import stat
 import sys
@@ -8,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from shoal.base.errors import DiskFailed, InvalidArgument, NotFound
-from shoal.wiring import transfers
 from shoal.wiring.transfers import BytesSink, BytesSource, FileSink, FileSource
 
 
@@ -37,10 +37,21 @@ async def test_what_came_into_memory_is_given_away_without_a_copy(size: int) -> 
     assert sink.content is content
 
 
+def only_cached(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """The kernel of Linux refuses with this error to read what is not in its cache."""
+
+    def refuse(*arguments: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os, "RWF_NOWAIT", 8, raising=False)
+    monkeypatch.setattr(os, "preadv", refuse, raising=False)
+
+
 @pytest.mark.parametrize("is_cached", [True, False])
 async def test_file_is_read_where_it_lies(tmp_path: Path, is_cached: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not is_cached:
-        monkeypatch.setattr(transfers, "_read_cached", lambda *arguments: None)
+        only_cached(monkeypatch, errno.EAGAIN)
     (tmp_path / "a").write_bytes(b"hello")
     source = FileSource(tmp_path / "a")
     assert source.size == 5
@@ -73,7 +84,7 @@ async def test_disk_that_cannot_be_read_is_a_local_fault(tmp_path: Path, monkeyp
 
     (tmp_path / "a").write_bytes(b"hello")
     source = FileSource(tmp_path / "a")
-    monkeypatch.setattr(transfers, "_read_cached", lambda *arguments: None)
+    only_cached(monkeypatch, errno.EIO)
     monkeypatch.setattr(os, "pread", fail)
     with pytest.raises(DiskFailed, match="Input/output error"):
         await source.read_at(0, 5)

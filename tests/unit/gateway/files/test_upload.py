@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 import pytest
 from grpc import StatusCode
 
-from shoal.base.errors import QuorumNotReached, ShoalError, StorageFull
+from shoal.base.errors import NotFound, QuorumNotReached, ShoalError, StorageFull
 from shoal.base.ids import version_text
 from shoal.base.units import MILLISECOND
+from shoal.client.put import PutOptions
 from shoal.gateway.files.settings import FileServiceSettings
 from shoal.gateway.files.upload import Upload
 from shoal.gateway.memory import TransferMemory
+from shoal.model.catalog import Version
+from shoal.ports.transfer import Source
 from shoal.testing.sim.env import ManualClock
 from shoal_pb.filestore_pb2 import UploadRequest, UploadResponse
 from support.rpc_bench import Ended, FakeContext, FileCluster, opened_door, stream
@@ -61,6 +64,20 @@ async def test_an_upload_is_answered_with_ids_and_nodes() -> None:
         message="File uploaded successfully",
     )
     assert version.content_type == "image/jpeg"
+
+
+async def test_a_file_that_is_deleted_before_the_answer_is_on_no_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = FileCluster()
+    real = cluster.put
+
+    async def put(bucket: str, key: str, source: Source, *, options: PutOptions) -> Version:
+        version = await real(bucket, key, source, options=options)
+        cluster.failing = NotFound("there is no version: it was deleted just now")
+        return version
+
+    monkeypatch.setattr(cluster, "put", put)
+    reply = await upload(cluster, sent())
+    assert (reply.success, reply.size, list(reply.node_locations)) == (True, len(CONTENT), [])
 
 
 async def test_the_bucket_is_made_once_and_two_copies_are_asked_for() -> None:

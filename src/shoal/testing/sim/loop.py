@@ -103,7 +103,7 @@ class SimLoop(asyncio.BaseEventLoop):
             warnings.simplefilter("ignore")
             for task in self._tasks():
                 for _ in range(BURIAL_TRIES_MAX):
-                    with suppress(Exception, asyncio.CancelledError):
+                    with suppress(Exception, asyncio.CancelledError, BaseExceptionGroup):
                         task.bury()
                         break
             gc.collect()

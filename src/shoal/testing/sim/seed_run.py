@@ -13,7 +13,7 @@ from shoal.base.units import MINUTE, SECOND
 from shoal.testing.sim.chronicle import Chronicle
 from shoal.testing.sim.cluster import Hands, SimCluster
 from shoal.testing.sim.disk_harm import MEDIUM_HARMS, ROT
-from shoal.testing.sim.failure import SimulationFailed
+from shoal.testing.sim.failure import SimulationFailed, UnhandledFailure
 from shoal.testing.sim.instant_audit import InstantAudit
 from shoal.testing.sim.map_watch import MapWatch
 from shoal.testing.sim.nemesis import Nemesis
@@ -100,13 +100,17 @@ class SeedRun:
         self._crashes_in_storm = 0
 
     def play(self) -> SeedReport:
-        """The whole of it. A failure is in the report."""
+        """The whole of it. A failure is in the report, whatever it is: other seeds are to be played yet."""
         with self.world:
             try:
                 self.world.run(self._main)
                 self.chronicle.check_order()
             except SimulationFailed as exc:
                 return self._report(exc)
+            except Exception as exc:  # noqa: BLE001  of the simulator itself, or of what it looks on with
+                failure = UnhandledFailure(f"looking on failed: {type(exc).__name__}: {exc}")
+                failure.__cause__ = exc
+                return self._report(failure)
             return self._report(None)
 
     async def _main(self, _world: World) -> None:

@@ -401,6 +401,19 @@ def test_closing_buries_what_is_left_in_silence() -> None:
     assert loop.is_closed()
 
 
+def test_closing_buries_groups_that_nobody_waits_in() -> None:
+    async def group_of_nobody() -> None:
+        async with asyncio.TaskGroup():
+            await asyncio.Event().wait()
+
+    async def main(loop: SimLoop) -> None:
+        loop.spawn(group_of_nobody(), name="group", context=context_of(None))
+        await asyncio.sleep(1)
+
+    _, loop = play(main)
+    assert loop.is_closed()
+
+
 def test_a_dropped_generator_is_closed_by_the_process_that_began_it() -> None:
     async def main(loop: SimLoop) -> list[str]:
         closed: list[str] = []

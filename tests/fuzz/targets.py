@@ -8,10 +8,11 @@ import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from unittest import mock
 
 import msgspec
 
-from shoal.base.digests import BLOCK_BYTES, CRC_BYTES, crc64, sha256
+from shoal.base.digests import BLOCK_BYTES, CRC_BYTES, crc64, keyed64, sha256
 from shoal.base.errors import (
     AccessDenied,
     CallerError,
@@ -38,6 +39,7 @@ from shoal.formats.row import open_row, seal_row
 from shoal.formats.seal import open_seal, pack_seal, sign_seal, verify_seal
 from shoal.formats.segment import (
     FILE_HEADER_BYTES,
+    RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,
     TRAILER_BYTES,
     RecordHeader,
@@ -52,6 +54,7 @@ from shoal.formats.segment import (
     encode_segment_header,
     table_bytes,
 )
+from shoal.formats.segment.v1 import EXT_BYTES_MAX
 from shoal.formats.volume import VolumeFormat, decode_volume_format, encode_volume_format
 from shoal.model.messages.errors import ErrorBody
 from shoal.model.messages.replicas import Receipt
@@ -171,6 +174,9 @@ def read_error_body(data: bytes) -> object:
 
 # Segments and chunk files.
 
+_FORGED_BYTES = 160 * 1024
+_STORED_BYTES, _EXT_BYTES = slice(36, 44), slice(100, 104)
+"""Where the head of a record says how long it is."""
 BUILT = build_segment([*few_payloads(), content(9, 700)])
 SEGMENTS = (BUILT.data, sealed(BUILT), BUILT.data + bytes(400))
 ENDS = tuple(segment[-TRAILER_BYTES - 200 :] for segment in SEGMENTS)
@@ -206,6 +212,32 @@ def scan_forged_record(data: bytes) -> object:
     table = rng.randbytes(table_bytes(size))
     head = encode_record_head(header, table=table, salt=CONTAINER.salt, ext=data[: rng.randrange(40)])
     return scan_records(head + data)
+
+
+def scan_forged_heads(data: bytes) -> object:
+    """Heads for the very places where they lie, that claim whatever they like, and zeros to the end of the file: what
+    is hashed to see through them is no more than as many records of this file could want."""
+    rng = random.Random(data)
+    count = rng.randrange(1, 32)
+    room = SEGMENT_HEADER_BYTES + _FORGED_BYTES
+    heads = b"".join(_forged_head(rng, SEGMENT_HEADER_BYTES + number * RECORD_HEADER_BYTES) for number in range(count))
+    with mock.patch("shoal.formats.segment.v1.keyed64", wraps=keyed64) as hashed:
+        scanner = Scanner(CONTAINER, end=room)
+        scanner.feed(heads.ljust(_FORGED_BYTES, b"\0"))
+    work = sum(len(call.args[1]) for call in hashed.call_args_list)
+    assert work <= count * (RECORD_HEADER_BYTES + table_bytes(room) + EXT_BYTES_MAX), f"{work} bytes for {count} heads"
+    return scanner.finish()
+
+
+def _forged_head(rng: random.Random, offset: int) -> bytes:
+    """Right but for how long it says that it is."""
+    left = _FORGED_BYTES + SEGMENT_HEADER_BYTES - offset - RECORD_HEADER_BYTES
+    claims = (left // CRC_BYTES * BLOCK_BYTES, rng.randrange(left) // CRC_BYTES * BLOCK_BYTES, left, 2**40, 0)
+    header = RecordHeader(1, 0, 0, replica(1), 0, 0, segment_id=CONTAINER.number, offset=offset, sha256=bytes(32))
+    head = bytearray(encode_record_head(header, table=b"", salt=CONTAINER.salt))
+    head[_STORED_BYTES] = rng.choice(claims).to_bytes(8, "big")
+    head[_EXT_BYTES] = rng.choice((0, 0, 0, EXT_BYTES_MAX)).to_bytes(4, "big")
+    return bytes(head)
 
 
 def read_segment_header(data: bytes) -> object:
@@ -341,6 +373,7 @@ TARGETS: tuple[Target, ...] = (
     Target("error-body", (wire.encode(ErrorBody("NotFound", "no", {"a": "b"})),), read_error_body, ()),
     Target("record-scan", tuple(segment[SEGMENT_HEADER_BYTES:] for segment in SEGMENTS), scan_records, ()),
     Target("forged-record", (b"", content(1, 900)), scan_forged_record, ()),
+    Target("forged-heads", (b"",), scan_forged_heads, ()),
     Target(
         "segment-header",
         (encode_segment_header(CONTAINER), encode_file_header(CONTAINER)),

@@ -174,7 +174,7 @@ def read_error_body(data: bytes) -> object:
 
 # Segments and chunk files.
 
-_FORGED_BYTES = 160 * 1024
+_FORGED_BYTES = 256 * 1024
 _STORED_BYTES, _EXT_BYTES = slice(36, 44), slice(100, 104)
 """Where the head of a record says how long it is."""
 BUILT = build_segment([*few_payloads(), content(9, 700)])

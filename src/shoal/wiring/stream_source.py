@@ -1,5 +1,6 @@
 """Bytes that come once and cannot be asked for again: what is not durable yet is kept, to be sent again if need be."""
 
+import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Iterable
 
@@ -50,7 +51,7 @@ class StreamSource:
         return max(0, min(want, self._end - offset))
 
     async def read_at(self, offset: int, length: int) -> Buffer:
-        """See `Source.read_at`."""
+        """See `Source.read_at`. Raises: also DiskFailed."""
         check(offset + length <= self._end, "these bytes have not come yet", offset=offset, length=length)
         parts = []
         while length:
@@ -75,7 +76,8 @@ class StreamSource:
     def close(self) -> None:
         """Forget everything."""
         self._blocks.clear()
-        self._spill.close()
+        with contextlib.suppress(OSError):  # what it still wanted to write is forgotten too
+            self._spill.close()
 
     def _keep(self, frame: memoryview) -> None:
         """The last block has its size from the beginning: it could not grow while what `read_at` gave is in use."""
@@ -107,8 +109,11 @@ class StreamSource:
         block = self._blocks.get(number, self._last)
         if not isinstance(block, int):
             return memoryview(block)
-        self._spill.seek(block * _BLOCK_BYTES)
-        return self._spill.read(_BLOCK_BYTES)
+        try:
+            self._spill.seek(block * _BLOCK_BYTES)
+            return self._spill.read(_BLOCK_BYTES)
+        except OSError as exc:  # of this, or of a write that comes only now
+            raise DiskFailed(f"the temporary file for the stream is of no use any more: {exc.strerror}") from exc
 
 
 async def frames_from(pieces: Iterable[Buffer]) -> AsyncIterator[Buffer]:

@@ -1,12 +1,16 @@
 """A stream is kept until it is released, in memory while it is little."""
 
+import errno
+import os
 import random
-from collections.abc import AsyncIterator
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from shoal.base.digests import Buffer
-from shoal.base.errors import InvariantBroken
+from shoal.base.errors import DiskFailed, InvariantBroken
 from shoal.base.units import KIB
 from shoal.wiring import stream_source
 from shoal.wiring.stream_source import StreamSource, frames_from
@@ -77,6 +81,38 @@ async def test_long_stream_needs_only_room_for_what_is_kept(memory_bytes_max: in
         assert len(source._blocks) <= 6
         assert source._slots <= 6
     assert at == len(content)
+    source.close()
+
+
+@contextmanager
+def full_disk(room_bytes: int) -> Iterator[None]:
+    """The kernel lets no file of this process grow any further."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room_bytes", [2 * BLOCK - 1, 2 * BLOCK, 2 * BLOCK + 1, 3 * BLOCK - 1])
+async def test_stream_that_finds_no_room_is_a_local_fault_and_forgotten_all_the_same(room_bytes: int) -> None:
+    source = StreamSource(frames_of(CONTENT, 1000), memory_bytes_max=0)
+    with full_disk(room_bytes), pytest.raises(DiskFailed, match="cannot be written: File too large"):
+        await source.available(0, len(CONTENT))
+    with full_disk(room_bytes):
+        source.close()
+
+
+async def test_stream_that_cannot_be_read_again_is_a_local_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    source = StreamSource(frames_of(CONTENT, 1000), memory_bytes_max=0)
+    await source.available(0, 3 * BLOCK)
+    monkeypatch.setattr(source._spill, "read", fail)
+    with pytest.raises(DiskFailed, match=r"temporary file .* Input/output error"):
+        await source.read_at(BLOCK, BLOCK)
     source.close()
 
 

@@ -1,8 +1,9 @@
-"""Which `except` clauses of core, store, engine, node, coordinator and client no test executes.
+"""Which `except` clauses of decisions, roles, hands, faces and wiring no test executes.
 
 `python tools/unexecuted_excepts.py` runs the whole test suite and lists them; arguments are given to pytest instead of
-`tests`. Error handling that never ran is where distributed systems fail (Yuan et al., OSDI 2014). The exit code is 1 if
-there are any but those in `tests/unexecuted_excepts.toml`, which gives the reason for each and may only shrink.
+`tests`. `--told DIRECTORY` runs nothing: it judges by what the suites left there that `tools/check.py` has run. Error
+handling that never ran is where distributed systems fail (Yuan et al., OSDI 2014). The exit code is 1 if there are any
+but those in `tests/unexecuted_excepts.toml`, which gives the reason for each and may only shrink.
 """
 
 import ast
@@ -15,10 +16,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from except_probe.sitecustomize import DIRECTORY, PACKAGES, TOLD
+
 ROOT = Path(__file__).resolve().parent.parent
 PROBE = ROOT / "tools" / "except_probe"
 EXCUSES = ROOT / "tests" / "unexecuted_excepts.toml"
-PACKAGES = ("core", "store", "engine", "node", "coordinator", "client")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +54,16 @@ def _clauses(node: ast.AST, scope: str) -> Iterator[tuple[int, str]]:
         yield from _clauses(child, inner)
 
 
-def run_tests(arguments: list[str], directory: Path) -> int:
-    """Run pytest, in which every executed handler leaves its place in `directory`; its exit code."""
-    path = os.pathsep.join((str(PROBE), *filter(None, [os.environ.get("PYTHONPATH")])))
-    environment = {**os.environ, "PYTHONPATH": path, "SHOAL_EXCEPTS_DIR": str(directory)}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "first_in_line", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+def environment(directory: Path) -> dict[str, str]:
+    """What a pytest must find in its environment, so that it and all processes below it tell in `directory`."""
+    path = os.pathsep.join(filter(None, (str(PROBE), os.environ.get("PYTHONPATH"))))
+    options = f"{os.environ.get('PYTEST_ADDOPTS', '')} -p first_in_line".lstrip()
+    return {"PYTHONPATH": path, "PYTEST_ADDOPTS": options, DIRECTORY: str(directory)}
 
 
 def executed(directory: Path) -> set[str]:
     """The places that were told, as `file:line`."""
-    return {place for file in directory.iterdir() for place in file.read_text("utf-8").split()}
+    return {place for file in directory.glob(f"*{TOLD}") for place in file.read_text("utf-8").split()}
 
 
 def verdict(
@@ -76,19 +77,27 @@ def verdict(
     ]
 
 
-def main(arguments: list[str]) -> int:
-    """The exit code."""
+def judge(directory: Path) -> int:
+    """Print what is wrong, and the sum of it; the exit code."""
     found = list(handlers(ROOT))
     excuses = tomllib.loads(EXCUSES.read_text("utf-8")) if EXCUSES.exists() else {}
-    with tempfile.TemporaryDirectory() as directory:
-        code = run_tests(arguments or ["tests"], Path(directory))
-        unexcused, idle = verdict(ROOT, found, told=executed(Path(directory)), excuses=excuses)
+    unexcused, idle = verdict(ROOT, found, told=executed(directory), excuses=excuses)
     for handler in unexcused:
         print(f"{handler.path}:{handler.line}: {handler.name.partition('::')[2]}")
     for name in idle:
         print(f"{EXCUSES.name}: {name}: executed by a test, or gone: remove it")
     print(f"{len(found)} handlers, {len(unexcused)} that no test executes, {len(excuses)} excused")
-    return 1 if unexcused or idle or code else 0
+    return 1 if unexcused or idle else 0
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code."""
+    if arguments[:1] == ["--told"]:
+        return judge(Path(arguments[1]))
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "pytest", "-q", *(arguments or ["tests"])]
+        tests = subprocess.run(command, cwd=ROOT, env=os.environ | environment(Path(directory)), check=False)
+        return judge(Path(directory)) or tests.returncode
 
 
 if __name__ == "__main__":

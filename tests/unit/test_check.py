@@ -44,7 +44,7 @@ def test_summary_ends_with_the_totals_and_names_what_failed() -> None:
 
 
 def test_exit_code_and_output_of_a_step_are_kept() -> None:
-    outcome = check.perform(python("import sys; print('why'); print('where', file=sys.stderr); sys.exit(3)"))
+    outcome = check.perform(python("import sys; print('why'); print('where', file=sys.stderr); sys.exit(3)"), {})
 
     assert outcome.exit_code == 3
     assert set(outcome.output.split()) == {"why", "where"}
@@ -53,7 +53,7 @@ def test_exit_code_and_output_of_a_step_are_kept() -> None:
 def test_step_that_hangs_is_killed_and_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "STEP_SECONDS_MAX", 0.01)
 
-    outcome = check.perform(python("import time; time.sleep(60)"))
+    outcome = check.perform(python("import time; time.sleep(60)"), {})
 
     assert outcome.exit_code != 0
     assert outcome.seconds < 10

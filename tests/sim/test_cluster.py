@@ -48,7 +48,7 @@ def test_a_seed_is_the_same_run_in_every_process() -> None:
 
 
 def test_the_runner_says_what_failed_and_why(capsys: pytest.CaptureFixture[str]) -> None:
-    bug = next(bug for bug in PLANTED_BUGS if bug.name == "one replica fewer is enough")
+    bug = next(bug for bug in PLANTED_BUGS if bug.name == "preconditions are not looked at")
     with bug.planted():
         assert main(["sim", "--seed", str(found_by(bug).seed)]) == 1
     told = capsys.readouterr().out

@@ -25,6 +25,7 @@ from shoal.store.disk import open_disk_store
 from shoal.store.layout import FILES, SEGMENTS
 from shoal.store.settings import StoreSettings
 from shoal.testing.sim.cluster import Hands, OpenStore
+from shoal.testing.sim.contents import Placements
 from shoal.testing.sim.disk import DiskOperation, FaultKind, OperationKind, SimDisk
 from shoal.testing.sim.disk_harm import ROT
 from shoal.testing.sim.network_faults import NetworkFaults
@@ -45,6 +46,17 @@ def mostly(**mix: int) -> Callable[[SwarmOptions], SwarmOptions]:
             world=replace(options.world, faults=NetworkFaults(), crashpoint=0),
             workload=replace(options.workload, clients=3, workers=3, work=work),
         )
+
+    return change
+
+
+def leaving_out(*names: str) -> Callable[[SwarmOptions], SwarmOptions]:
+    """Nobody does these things: they would find the bug in another way."""
+
+    def change(options: SwarmOptions) -> SwarmOptions:
+        mix = {name: weight for name, weight in options.workload.work.mix.items() if name not in names}
+        work = replace(options.workload.work, mix=mix)
+        return replace(options, workload=replace(options.workload, work=work))
 
     return change
 
@@ -70,7 +82,9 @@ def rotting(options: SwarmOptions) -> SwarmOptions:
             sick=replace(options.nemesis.sick, weak="node-1"),
             calm_mean_ns=SECOND,
         ),
-        workload=replace(options.workload, work=replace(options.workload.work, chunk_bytes=chunk_bytes)),
+        workload=replace(
+            options.workload, work=replace(options.workload.work, chunk_bytes=chunk_bytes, placements=Placements())
+        ),
         rest=("node-1",),
     )
 
@@ -255,6 +269,7 @@ PLANTED_BUGS = (
             (f"{module}.write_quorum", _lower_quorum)
             for module in ("shoal.core.placement.spread", "shoal.core.catalog.chunks")
         ),
+        change=leaving_out("trespass"),
     ),
     PlantedBug(
         "receipts are not verified",
@@ -277,6 +292,7 @@ PLANTED_BUGS = (
         "a commit that comes again is done again",
         "committed by another operation",
         patches=(("shoal.core.catalog.commit._find_made", _believe),),
+        change=leaving_out("echo"),
     ),
     PlantedBug(
         "a precondition is looked at outside of the transaction",

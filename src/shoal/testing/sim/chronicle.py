@@ -9,15 +9,20 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Protocol
 
 from shoal.base.errors import check
+from shoal.client.client import Client
+from shoal.model.messages.objects import Name
 from shoal.testing.sim.failure import SimulationFailed
 from shoal.testing.sim.ledger import Ledger, LedgerBroken, Ticket
 from shoal.testing.sim.linearizability import CompareAndSet, Operation, Read, Write, check_linearizable
-from shoal.testing.sim.version_book import VersionBook
+from shoal.testing.sim.version_book import VersionBook, VersionLost
 
 TAG = "tag"
 """The name under which a version's metadata has its tag."""
+COPIES = "copies"
+"""The same of how many copies its user wanted; 0 or nothing are those of the cluster."""
 
 
 class WrongBytes(SimulationFailed):
@@ -42,6 +47,18 @@ class Attempt:
     ticket: Ticket
 
 
+class Claim(Protocol):
+    """What a user holds to be true of something that nobody else has."""
+
+    def names(self) -> Sequence[Name]:
+        """Versions that must be there at this moment."""
+        ...
+
+    async def read_back(self, client: Client) -> None:
+        """Look at all of it, once nobody changes anything any more. Raises: SimulationFailed."""
+        ...
+
+
 class Chronicle:
     """I know what was asked, what was answered, and which bytes belong to which tag."""
 
@@ -53,6 +70,9 @@ class Chronicle:
         """Operations that ended, by what they did and how they ended."""
         self.kept: dict[str, str | None] = {}
         """The tag, or nothing, that certain names must have now, because nobody is changing them."""
+        self.claims: list[Claim] = []
+        """What users hold to be true, besides."""
+        self._file_ids: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
         self._history: dict[str, list[Operation]] = {}
         self._open: dict[Ticket, Attempt] = {}
@@ -98,6 +118,12 @@ class Chronicle:
         wanted = len(self.content(tag))
         if size != wanted:
             raise WrongBytes(f"{tag!r} is said to have {size} bytes, not {wanted}")
+
+    def take_file_id(self, file_id: str, whose: str) -> None:
+        """A new file has got this id. Raises: VersionLost if another one has had it."""
+        if file_id in self._file_ids:
+            raise VersionLost(f"{whose!r} was given the id of {self._file_ids[file_id]!r}")
+        self._file_ids[file_id] = whose
 
     # Registers.
 

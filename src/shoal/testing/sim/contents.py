@@ -1,12 +1,13 @@
 """What users of a simulated cluster store: nothing, pieces of chunks, many chunks, streams; each under a tag."""
 
+from dataclasses import dataclass
 from random import Random
 
 from shoal.base.units import KIB
 from shoal.client.put import PutOptions
 from shoal.model.cluster import INLINE_CHUNKS_MAX
 from shoal.model.messages.objects import Precondition
-from shoal.testing.sim.chronicle import TAG, Chronicle
+from shoal.testing.sim.chronicle import COPIES, TAG, Chronicle
 from shoal.wiring.transfers import BytesSource
 
 _PAGED_CHUNK_BYTES = 700
@@ -18,13 +19,22 @@ _SHAPES = {"none": 1, "piece": 8, "whole": 3, "several": 5, "paged": 2, "long": 
 """How often each comes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Placements:
+    """What users want of copies and selectors, each as often as it stands here; 0 and None are the cluster's."""
+
+    copies: tuple[int, ...] = (0,)
+    selectors: tuple[str | None, ...] = (None,)
+
+
 class Contents:
     """I draw what is stored next."""
 
-    def __init__(self, chronicle: Chronicle, rng: Random, *, chunk_bytes: int) -> None:
+    def __init__(self, chronicle: Chronicle, rng: Random, *, chunk_bytes: int, placements: Placements) -> None:
         self._chronicle = chronicle
         self._rng = rng
         self._chunk_bytes = chunk_bytes
+        self._placements = placements
 
     def draw(self, tag: str, precondition: Precondition | None = None) -> tuple[BytesSource, PutOptions]:
         """Bytes that nobody else writes, and how to put them: cut into few chunks, or so many that the manifest is
@@ -47,5 +57,12 @@ class Contents:
                 size = chunk_bytes * self._rng.randint(_PAGED_CHUNKS_MAX, _LONG_CHUNKS_MAX) + 1
             case _:
                 size = chunk_bytes = self._rng.randint(1, _STREAMED_BYTES_MAX)
-        options = PutOptions(chunk_bytes=chunk_bytes, precondition=precondition or Precondition(), metadata={TAG: tag})
+        copies = self._rng.choice(self._placements.copies)
+        options = PutOptions(
+            chunk_bytes=chunk_bytes,
+            precondition=precondition or Precondition(),
+            metadata={TAG: tag, COPIES: str(copies)},
+            copies=copies,
+            selector=self._rng.choice(self._placements.selectors),
+        )
         return BytesSource(self._chronicle.mint(tag, size)), options

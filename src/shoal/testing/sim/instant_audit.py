@@ -23,6 +23,7 @@ from shoal.testing.sim.replica_check import Holders, ReplicaLost, check_replicas
 from shoal.testing.sim.replica_watch import WatchedStore
 from shoal.testing.sim.sim_log import Journal, SimLog
 from shoal.testing.sim.sqlite_vfs import open_sim_engine
+from shoal.testing.sim.version_book import VersionLost
 from shoal.testing.sim.world import World
 from shoal.wiring.coordinator import CATALOG
 
@@ -39,6 +40,7 @@ class InstantAudit:
         book = chronicle.versions
         self._certain = {key: book.certain(key) for key in book.keys}
         self._book = book
+        self._claimed = [name for claim in chronicle.claims for name in claim.names()]
 
     def _left(self, disk: SimDisk) -> SimDisk:
         left = SimDisk(Random(self._rng.getrandbits(64)))
@@ -56,6 +58,8 @@ class InstantAudit:
         for key, versions in self._certain.items():
             for version in versions:
                 await self._check_version(engine, key, version)
+        for claimed in self._claimed:
+            await self._check_claimed(engine, claimed)
         found = await check_replicas(self._cluster.shape, holders)
         await engine.close()
         for store in stores.values():
@@ -82,6 +86,13 @@ class InstantAudit:
             env, self._cluster.shape.store, node_id=who.node_id, store_uuid=who.store_uuid, log=self._log
         )
         stores[name] = self._cluster.watch.watched(name, store)
+
+    @staticmethod
+    async def _check_claimed(engine: SqliteEngine, name: Name) -> None:
+        try:
+            await engine.read(lambda snapshot: find_version(snapshot, name))
+        except NotFound as exc:
+            raise VersionLost(f"a version that its user had acknowledged would be gone: {exc.sentence}") from exc
 
     async def _check_version(self, engine: SqliteEngine, key: str, version: VersionId) -> None:
         try:

@@ -30,6 +30,8 @@ class ReadBack:
                     await reader.read_version(key, version)
             for key, tag in self._chronicle.kept.items():
                 await reader.read_kept(key, tag)
+            for claim in self._chronicle.claims:
+                await claim.read_back(client)
             await reader.list_registers(self._chronicle.registers, page=100)
         self.is_done = True
         await asyncio.Event().wait()

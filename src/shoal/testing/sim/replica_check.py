@@ -7,18 +7,21 @@ from shoal.base.digests import sha256
 from shoal.base.errors import ShoalError
 from shoal.base.ids import ChunkId, NodeId, ReplicaId
 from shoal.core.catalog import rows
+from shoal.core.catalog.lookup import known_chunks
 from shoal.core.catalog.promotion import counts_as_live
-from shoal.core.placement.spread import write_quorum
+from shoal.core.placement.spread import copies_asked, write_quorum
 from shoal.engine.sqlite import SqliteEngine
 from shoal.formats import keys
 from shoal.model.catalog import ChunkRow, Placement, PlacementState
 from shoal.model.cluster import COPIES_AUTO_MAX
 from shoal.ports.engine import Snapshot
+from shoal.testing.sim.chronicle import COPIES, TAG
 from shoal.testing.sim.cluster import ClusterShape
 from shoal.testing.sim.failure import SimulationFailed
 from shoal.testing.sim.replica_watch import ReplicaWatch, WatchedStore
 
-_CHUNKS_MAX = 1_000_000
+_ROWS_MAX = 1_000_000
+_VERSIONS = keys.under(b"o"), keys.under(b"v")
 
 
 class ReplicaLost(SimulationFailed):
@@ -47,18 +50,32 @@ async def check_replicas(shape: ClusterShape, holders: Holders) -> int:
 
     Raises: ReplicaLost, ReplicaChanged.
     """
-    copies = shape.cluster.copies or min(COPIES_AUTO_MAX, shape.nodes)
-    quorum = write_quorum(copies, shape.cluster) - (holders.weak is not None)
+    wanted = shape.cluster.copies or min(COPIES_AUTO_MAX, shape.nodes)
     live = await holders.engine.read(_live_chunks)
     for chunk, row in live:
+        copies = copies_asked(row.copies, wanted=wanted, staying=shape.nodes)
+        quorum = write_quorum(copies, shape.cluster) - (holders.weak is not None)
         confirmed = [each for each in row.placements if each.state is PlacementState.CONFIRMED]
         for placement in confirmed:
             await _check_replica(holders, ReplicaId(chunk, placement.shard, placement.placement), placement, row=row)
         if len({each.node for each in confirmed}) < quorum:
             raise ReplicaLost(f"chunk {chunk.hex()} has {len(confirmed)} confirmed replicas, and needs {quorum}")
+    await holders.engine.read(_check_wishes)
     if holders.rot is not None:
         await _check_rotten(holders, live)
     return len(live)
+
+
+def _check_wishes(snapshot: Snapshot) -> None:
+    """The catalog remembers how many copies a user wanted, so that as many can be made."""
+    for _, value in [row for span in _VERSIONS for row in snapshot.scan(*span, limit=_ROWS_MAX)]:
+        version = rows.VERSION.load(value)
+        copies = int(version.metadata.get(COPIES, 0))
+        for known in known_chunks(snapshot, version.chunks):
+            if known.row.copies != copies:
+                raise ReplicaLost(
+                    f"{copies} copies of {version.metadata[TAG]!r} were wanted, and {known.row.copies} are remembered"
+                )
 
 
 async def _check_rotten(holders: Holders, live: Sequence[tuple[ChunkId, ChunkRow]]) -> None:
@@ -95,9 +112,7 @@ async def _is_whole(store: WatchedStore, replica: ReplicaId, row: ChunkRow) -> b
 
 
 def _live_chunks(snapshot: Snapshot) -> list[tuple[ChunkId, ChunkRow]]:
-    found = [
-        (ChunkId(key[1:]), rows.CHUNK.load(value)) for key, value in snapshot.scan(*keys.CHUNKS, limit=_CHUNKS_MAX)
-    ]
+    found = [(ChunkId(key[1:]), rows.CHUNK.load(value)) for key, value in snapshot.scan(*keys.CHUNKS, limit=_ROWS_MAX)]
     return [(chunk, row) for chunk, row in found if counts_as_live(snapshot, row)]
 
 

@@ -16,6 +16,7 @@ from shoal.model.cluster import INLINE_CHUNKS_MAX, PAGE_CHUNKS_MAX, ClusterSetti
 from shoal.node.settings import NodeSettings
 from shoal.store.settings import StoreSettings
 from shoal.testing.sim.cluster import COORDINATOR, COORDINATOR_ADDRESS, ClusterShape, node_names
+from shoal.testing.sim.contents import Placements
 from shoal.testing.sim.disk_harm import DISK_HARMS, MEDIUM_HARMS, ROT, Sick
 from shoal.testing.sim.nemesis import HARMS, HOST_HARMS, ROUTE_HARMS, NemesisSettings
 from shoal.testing.sim.network_faults import draw_network_faults
@@ -78,6 +79,8 @@ def draw_options(rng: Random, profile: Profile = SWARM) -> SwarmOptions:
     chunk_bytes = rng.choice((512, 2 * KIB, 4 * KIB, 16 * KIB, 96 * KIB))
     shape = _draw_shape(rng, chunk_bytes)
     nemesis = _draw_nemesis(rng, profile, nodes=node_names(shape.nodes))
+    rest = _draw_rest(rng, nemesis.sick.weak, nodes=node_names(shape.nodes))
+    is_bare = nemesis.sick.weak is None and not rest
     return SwarmOptions(
         shape=shape,
         world=WorldSettings(
@@ -87,9 +90,14 @@ def draw_options(rng: Random, profile: Profile = SWARM) -> SwarmOptions:
             limit_ns=3 * HOUR,
         ),
         nemesis=nemesis,
-        workload=_draw_workload(rng, chunk_bytes, operations=rng.randint(*profile.operations)),
+        workload=_draw_workload(
+            rng,
+            chunk_bytes,
+            operations=rng.randint(*profile.operations),
+            placements=_draw_placements(rng, nodes=shape.nodes, copies_min=1 if is_bare else 2),
+        ),
         blackout_at=rng.randint(5, 25),
-        rest=_draw_rest(rng, nemesis.sick.weak, nodes=node_names(shape.nodes)),
+        rest=rest,
     )
 
 
@@ -173,7 +181,17 @@ def _draw_store(rng: Random, chunk_bytes: int) -> StoreSettings:
     return replace(settings, queue_bytes_max=settings.batch_bytes_max * rng.choice((1, 4)))
 
 
-def _draw_workload(rng: Random, chunk_bytes: int, *, operations: int) -> WorkloadSettings:
+def _draw_placements(rng: Random, *, nodes: int, copies_min: int) -> Placements:
+    """What each object may want for itself; the one copy of an object may be where nobody reaches it, or lost, only if
+    no node stays dead, and none is weak."""
+    copies = (0, *range(copies_min, nodes + 2))
+    return Placements(
+        copies=copies if rng.random() < 0.5 else (0,),
+        selectors=(None, *SELECTOR_NAMES) if rng.random() < 0.5 else (None,),
+    )
+
+
+def _draw_workload(rng: Random, chunk_bytes: int, *, operations: int, placements: Placements) -> WorkloadSettings:
     mix = {name: weight for name, weight in MIX.items() if name == "put" or rng.random() < 0.8}
     return WorkloadSettings(
         clients=rng.randint(2, 3),
@@ -184,6 +202,7 @@ def _draw_workload(rng: Random, chunk_bytes: int, *, operations: int) -> Workloa
             think_mean_ns=rng.choice((50, 300, 1000)) * MILLISECOND,
             chunk_bytes=chunk_bytes,
             mix=mix,
+            placements=placements,
             hurry=rng.choice((0, 0.05, 0.2)),
         ),
     )

@@ -1,8 +1,9 @@
 """One user of a simulated cluster: a seeded mix of everything that users can do.
 
 Keys below `register/` are overwritten and deleted by all workers at once, so each is a register that must be
-linearizable. Below `shelf/` versions are made, and removed one by one. A drawer, a cabinet and an access key are a
-user's own, so that copies, moves, undeleted and restored objects, buckets and their counts must be exact.
+linearizable. Below `shelf/` versions are made, and removed one by one. A drawer, a cabinet, a folder of
+files and an access key are a user's own, so that copies, moves, undeleted and restored objects, purged files, buckets
+and their counts must be exact.
 """
 
 import asyncio
@@ -17,8 +18,9 @@ from shoal.client.client import Client
 from shoal.model.messages.objects import Precondition
 from shoal.testing.sim.cabinet import Cabinet
 from shoal.testing.sim.chronicle import TAG, Chronicle
-from shoal.testing.sim.contents import Contents
+from shoal.testing.sim.contents import Contents, Placements
 from shoal.testing.sim.drawer import Drawer
+from shoal.testing.sim.filing import Filing
 from shoal.testing.sim.key_holder import CatalogUnder, KeyHolder
 from shoal.testing.sim.linearizability import CompareAndSet, Write
 from shoal.testing.sim.nemesis import is_about_clocks
@@ -41,12 +43,13 @@ MIX: Mapping[str, int] = {
     "unshelve": 4,
     "drawer": 22,
     "cabinet": 8,
+    "filing": 22,
     "access_key": 3,
     "trespass": 3,
     "echo": 8,
 }
 """Operations, and how often each comes."""
-WRITES = frozenset({"put", "put_if", "delete", "shelve", "unshelve", "drawer", "cabinet", "access_key"})
+WRITES = frozenset({"put", "put_if", "delete", "shelve", "unshelve", "drawer", "cabinet", "filing", "access_key"})
 """Those that change something, or nearly always do."""
 
 _SHELVES = 2
@@ -63,6 +66,7 @@ class WorkSettings:
     think_mean_ns: int
     chunk_bytes: int
     mix: Mapping[str, int]
+    placements: Placements
     hurry: float
     """That a user gives an operation up in the middle, within about a second."""
 
@@ -89,10 +93,13 @@ class Worker:
         self._repeat = repeat
         self._rng = Random(name)
         self._reader = Reader(client, chronicle, self._rng)
-        self._contents = Contents(chronicle, self._rng, chunk_bytes=settings.chunk_bytes)
+        self._contents = Contents(
+            chronicle, self._rng, chunk_bytes=settings.chunk_bytes, placements=settings.placements
+        )
         own = Random(f"{name}/own")
         self._drawer_of_mine = Drawer(name, client, chronicle, contents=self._contents, rng=own)
         self._cabinet_of_mine = Cabinet(name, client, contents=self._contents, rng=own)
+        self._filing_of_mine = Filing(name, client, chronicle, contents=self._contents, rng=own)
         self._key_holder = KeyHolder(client, catalog_under)
         self._seen: dict[str, tuple[VersionId, str]] = {}
         """What I last found under each register."""
@@ -223,6 +230,9 @@ class Worker:
 
     async def _cabinet(self) -> str:
         return await self._cabinet_of_mine.step(self._tag)
+
+    async def _filing(self) -> str:
+        return await self._filing_of_mine.step(self._tag)
 
     async def _access_key(self) -> str:
         return await self._key_holder.step()

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from shoal.base.env import Env
 from shoal.base.errors import InvalidArgument, NodeUnreachable, ShoalError, StaleEpoch, TransientError
 from shoal.base.ids import Address, Instant, NodeId
@@ -70,9 +72,10 @@ class ClusterView:
 
     def follow(self, delta: MapDelta) -> None:
         """Take what an answer said about the map. If it does not fit, the map stays as it is, and all of it is asked
-        for next time. Raises: AccessDenied if it is another cluster's."""
+        for next time. A whole map is taken as it is, also if its version is lower: a backup of the catalog may have
+        been put back. Raises: AccessDenied if it is another cluster's."""
         try:
-            fresh = delta.full if self._map is None else membership.apply(self._map, delta)
+            fresh = delta.full if self._map is None else membership.apply(_base(self._map, delta), delta)
         except StaleEpoch as exc:
             self._has_gap = True
             self._log.info("map_update_missed", why=exc.sentence)
@@ -151,3 +154,8 @@ class ClusterView:
             now = self._env.clock.now()
             self._doubted_until = {node: until for node, until in self._doubted_until.items() if now < until}
         return self._doubted_until
+
+
+def _base(known: ClusterMap, delta: MapDelta) -> ClusterMap:
+    """What `delta` is to be applied to: a whole map replaces any other of its cluster."""
+    return known if delta.full is None else replace(known, version=-1)

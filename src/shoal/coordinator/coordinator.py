@@ -114,7 +114,7 @@ class Coordinator:
     def _handlers(self) -> Handlers:
         desk = self._desk
         growing = CatalogRoom(desk.env, reserve_bytes=desk.settings.catalog_reserve_bytes).guarding
-        nodes = NodeHandlers(desk, self._watch)
+        nodes = NodeHandlers(desk, self._watch, self._keeper)
         sessions = SessionHandlers(desk, self._keeper)
         commits, lookups = CommitHandlers(desk, self._promoter), LookupHandlers(desk)
         listings, deletes = ListingHandlers(desk), DeleteHandlers(desk)

@@ -37,8 +37,11 @@ class Desk:
     lease: Lease
     members: Members
     log: Log
-    is_restored: bool = False
-    """A node has seen a newer catalog than this one: it is an older backup, and must never let anything be deleted."""
+
+    @property
+    def is_restored(self) -> bool:
+        """A node has seen a newer catalog than this one was: it is a backup, and must never let anything be deleted."""
+        return bool(self.identity.lost)
 
     async def change(self, session: SessionId, sequence: int, do: Callable[[Tx], T]) -> T:
         """What the operation `do` of a session answers, durably; one that is refused stays refused. Raises: what `do`

@@ -199,10 +199,20 @@ class Lease(msgspec.Struct, frozen=True, array_like=True):
     epoch: int
 
 
+class SessionRange(msgspec.Struct, frozen=True, array_like=True):
+    """Session numbers from `first` on, below `end`."""
+
+    first: SessionId
+    end: SessionId
+
+
 class CatalogIdentity(msgspec.Struct, frozen=True, array_like=True):
-    """Which catalog this is. Restoring a backup raises `incarnation`, so that session numbers are never reused."""
+    """Which catalog this is. Once a backup is known to have been restored, `incarnation` is raised, so that session
+    numbers are never reused."""
 
     cluster_id: str
     incarnation: int
     next_session: int
     map_version: int
+    lost: tuple[SessionRange, ...] = ()
+    """Numbers that catalogs may have given out whose backups these are: nothing is known of such sessions."""

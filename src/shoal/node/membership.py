@@ -167,6 +167,11 @@ class Membership:
         except NotFound:
             await self._join_again()
             return True
+        seen = self._identity.current
+        if (reply.incarnation, reply.commit_number) < (seen.seen_incarnation, seen.seen_commit):
+            # A backup was put back. Nothing that it says of replicas counts before it knows that it is one.
+            await self._join_again()
+            return False
         if len(reply.verdicts) != len(reports):
             raise TransientError("the coordinator has not judged every report", reports=len(reports))
         self._announcements.settle(reports, reply.verdicts, self._env.clock.now())
@@ -202,7 +207,8 @@ class Membership:
                 await verify_replica(self._store, replica, log=self._log)
 
     async def _join_again(self) -> None:
-        """The coordinator does not know this node: its catalog is another one, or was restored."""
+        """The coordinator does not know this node, or less than this node has seen: its catalog is another one, or
+        was restored."""
         await self.register(self._address)
         self._tell_all_again()
 

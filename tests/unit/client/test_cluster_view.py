@@ -65,6 +65,15 @@ async def test_the_same_map_again_ends_the_gap() -> None:
         assert made.view.version == 1
 
 
+async def test_the_map_of_a_restored_catalog_replaces_a_newer_one() -> None:
+    async with parts() as made:
+        made.know(replace(MAP, version=9, nodes=(*MAP.nodes, member("z"))))
+        made.view.follow(MapDelta(full=replace(MAP, version=5)))
+        assert made.view.version == 5
+        with pytest.raises(NodeUnreachable):
+            made.view.address_of(node_id("z"))
+
+
 async def test_the_map_of_another_cluster_is_refused() -> None:
     async with parts() as made:
         made.know(MAP)

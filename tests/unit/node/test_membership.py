@@ -151,6 +151,33 @@ def test_a_restored_catalog_is_told_everything_again() -> None:
     in_node_lab(main)
 
 
+def test_a_catalog_that_is_older_than_before_is_told_so_before_it_is_believed() -> None:
+    async def main(lab: NodeLab) -> None:
+        lab.coordinator.commit_number = 100
+        a = await lab.add("a")
+        await lab.put(a, b"bytes", replica(1))
+        lab.coordinator.commit_number = 99
+        lab.coordinator.verdict = lambda _: Verdict.GONE
+        await lab.settle(10 * BEAT_S)
+        assert lives(a)
+        told = lab.coordinator.registrations[-1]
+        assert (told.seen_incarnation, told.seen_commit) == (1, 100)
+        assert 5 <= len(lab.coordinator.registrations) <= 12, "in no hurry, if that changes nothing"
+        assert a.node.membership._announcements.waiting_count == 1
+
+        lab.coordinator.incarnation = 2
+        lab.coordinator.verdict = lambda _: Verdict.RECORDED
+        await lab.settle(2 * BEAT_S)
+        known = len(lab.coordinator.registrations)
+        lab.coordinator.heartbeats.clear()
+        await lab.settle(5 * BEAT_S)
+        assert len(lab.coordinator.registrations) == known
+        assert a.identity.current.seen_incarnation == 2
+        assert a.node.membership._announcements.waiting_count == 0
+
+    in_node_lab(main)
+
+
 # -- reports
 
 

@@ -6,6 +6,7 @@ from shoal.base.errors import AccessDenied, InvalidArgument
 from shoal.coordinator.authentication import NodeCaller
 from shoal.coordinator.desk import Desk
 from shoal.coordinator.member_watch import MemberWatch
+from shoal.coordinator.session_keeper import SessionKeeper
 from shoal.core.catalog.arguments import check_digests, check_number, check_replica
 from shoal.core.catalog.reports import (
     VERDICTS,
@@ -16,6 +17,7 @@ from shoal.core.catalog.reports import (
     needs_mark,
     settle_reports,
 )
+from shoal.core.catalog.restoration import INCARNATION_MAX, SeenCatalog, go_on_from_backup
 from shoal.model.messages.nodes import (
     REPORTS_MAX,
     Heartbeat,
@@ -45,9 +47,10 @@ class _Look:
 class NodeHandlers:
     """I answer nodes."""
 
-    def __init__(self, desk: Desk, watch: MemberWatch) -> None:
+    def __init__(self, desk: Desk, watch: MemberWatch, keeper: SessionKeeper) -> None:
         self._desk = desk
         self._watch = watch
+        self._keeper = keeper
 
     async def register(self, message: RegisterNode, caller: NodeCaller) -> NodeRegistered:
         """A node begins. Raises: AccessDenied, AlreadyExists (the name), InvalidArgument."""
@@ -56,10 +59,10 @@ class NodeHandlers:
         desk = self._desk
         record = await self._watch.register(message)
         commit_number = await desk.engine.read(lambda snapshot: snapshot.commit_number)
-        seen = (message.seen_incarnation, message.seen_commit)
+        seen = SeenCatalog(message.seen_incarnation, message.seen_commit)
         if seen > (desk.identity.incarnation, commit_number):
-            desk.is_restored = True
             desk.log.error("catalog_is_older_than_nodes", node=record.name, seen=seen, commit_number=commit_number)
+            await self._go_on_from_backup(seen)
         desk.log.info("node_registered", name=record.name, node=record.node_id, address=record.address)
         return NodeRegistered(
             name=record.name,
@@ -67,6 +70,12 @@ class NodeHandlers:
             commit_number=commit_number,
             delta=desk.members.since(0),
         )
+
+    async def _go_on_from_backup(self, seen: SeenCatalog) -> None:
+        restoration = await self._desk.engine.tx(lambda tx: go_on_from_backup(tx, seen))
+        if restoration is not None:
+            self._desk.identity = restoration.identity
+            self._keeper.bury(restoration.sessions)
 
     async def heartbeat(self, message: Heartbeat, caller: NodeCaller) -> HeartbeatReply:
         """A node is there. Raises: AccessDenied; NotFound if it is no member: then it registers."""
@@ -129,6 +138,8 @@ def _check_description(message: RegisterNode) -> None:
         raise InvalidArgument("a node says where it is reached")
     check_number(message.capacity_bytes, "the capacity")
     check_number(message.free_bytes, "the free space")
+    check_number(message.seen_incarnation, "the incarnation of the catalog", below=INCARNATION_MAX)
+    check_number(message.seen_commit, "the commit number")
 
 
 def _check_heartbeat(message: Heartbeat) -> None:

@@ -14,13 +14,12 @@ from shoal.base.units import DAY, SECOND
 from shoal.core.catalog import rows
 from shoal.core.catalog.cluster_map import scan_all
 from shoal.core.catalog.listing import check_limit
-from shoal.core.catalog.sessions import declare_dead, read_sessions
+from shoal.core.catalog.sessions import end_sessions
 from shoal.core.names import check_bucket
 from shoal.core.trust.access import is_expired
 from shoal.core.trust.signing import DOOR_KEY_PREFIX, check_key_id
 from shoal.formats import keys
 from shoal.model.access_keys import AccessKeyRow, Scope
-from shoal.model.catalog import SessionState
 from shoal.model.messages.keys import CreateKey, KeyInfo, KeyList, ListKeys
 from shoal.ports.engine import Snapshot, Tx
 
@@ -150,7 +149,7 @@ def revoke_key(tx: Tx, key_id: str, *, wall: WallNs) -> Revocation:
         _check_others(tx, key_id, wall=wall)
     revoked = replace(row, revoked_ns=tx.stamp(), sealed=b"")
     rows.ACCESS_KEY.put(tx, key, revoked)
-    return Revocation(KnownKey(key_id, revoked), _end_sessions(tx, key_id))
+    return Revocation(KnownKey(key_id, revoked), end_sessions(tx, key_id))
 
 
 def _check_others(tx: Tx, key_id: str, *, wall: WallNs) -> None:
@@ -164,11 +163,3 @@ def _check_others(tx: Tx, key_id: str, *, wall: WallNs) -> None:
 def _administers(row: AccessKeyRow, wall: WallNs) -> bool:
     is_over = row.revoked_ns is not None or is_expired(row.expires_ns, wall)
     return row.scope is Scope.ADMIN and not row.buckets and not is_over
-
-
-def _end_sessions(tx: Tx, key_id: str) -> tuple[SessionId, ...]:
-    living = [known for known in read_sessions(tx) if known.row.state is SessionState.LIVING]
-    ended = tuple([known.session_id for known in living if known.row.key_id == key_id])
-    for session in ended:
-        declare_dead(tx, session)
-    return ended

@@ -77,16 +77,27 @@ def declare_dead(tx: Tx, session_id: SessionId) -> None:
         rows.SESSION.put(tx, keys.session(session_id), replace(session, state=SessionState.DEAD))
 
 
+def end_sessions(tx: Tx, key_id: str | None = None) -> tuple[SessionId, ...]:
+    """End every living session, or those of one access key. Cost: a pass over the rows of all sessions."""
+    living = [known for known in read_sessions(tx) if known.row.state is SessionState.LIVING]
+    ended = tuple([known.session_id for known in living if key_id in (None, known.row.key_id)])
+    for session in ended:
+        declare_dead(tx, session)
+    return ended
+
+
 def is_dead(snapshot: Snapshot, session_id: SessionId) -> bool:
     """Whether nothing of this session can commit any more.
 
-    A number that this catalog issued and has no row for is dead. One that it never issued is not: then the catalog
-    is older than the session (a restored backup), and what it does not know it must not condemn.
+    A number that this catalog issued and has no row for is dead. One that it never issued, or that was lost with what
+    came after a backup, is not: the catalog is older than the session, and what it does not know it must not condemn.
     """
     session = rows.SESSION.find(snapshot, keys.session(session_id))
     if session is not None:
         return session.state is SessionState.DEAD
     identity = read_identity(snapshot)
+    if any(lost.first <= session_id < lost.end for lost in identity.lost):
+        return False
     return 0 < session_id < mint_session_id(identity.incarnation, identity.next_session)
 
 

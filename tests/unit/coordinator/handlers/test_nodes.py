@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from shoal.base.errors import AccessDenied, AlreadyExists, InvalidArgument, NotFound
-from shoal.base.ids import Address, ChunkId
+from shoal.base.errors import AccessDenied, AlreadyExists, InvalidArgument, NotFound, StaleEpoch
+from shoal.base.ids import Address, ChunkId, SessionId
 from shoal.core import routes
 from shoal.model.messages.nodes import Heartbeat, ReplicaAddress, ReplicaReport, Verdict
+from shoal.model.messages.objects import Delete, Name
 from shoal.model.messages.sessions import CloseSession
 from support.catalog_bench import make_commit, registration, report_of
 from support.coordinator_bench import node_credential, open_bench
@@ -99,9 +100,40 @@ async def test_a_catalog_older_than_what_a_node_has_seen_is_known_as_restored() 
     bench = await open_bench()
     await bench.register("a", seen_incarnation=1, seen_commit=1)
     assert "catalog_is_older_than_nodes" not in bench.log.events
-    await bench.register("b", seen_incarnation=1, seen_commit=1_000_000)
+    reply = await bench.register("b", seen_incarnation=1, seen_commit=1_000_000)
+    assert reply.incarnation == 2
     assert bench.coordinator._desk.is_restored
     assert "catalog_is_older_than_nodes" in bench.log.events
+    await bench.start()
+    assert bench.coordinator._desk.is_restored, "also after a restart, however far the catalog has come since"
+    assert (await bench.heartbeat("a")).incarnation == 2
+    await bench.register("a", seen_incarnation=1, seen_commit=1_000_001)
+    assert bench.log.events.count("catalog_is_older_than_nodes") == 1
+
+
+async def test_two_clients_of_a_restored_catalog_never_share_a_session() -> None:
+    lost = await open_bench()
+    await lost.session()
+    old = await lost.session()
+    bench = await open_bench()  # as it was before: a backup that was put back
+    await bench.session()
+    young = await bench.session()
+    assert young == old, "their results would be each other's"
+    await bench.register("a", seen_incarnation=1, seen_commit=1_000_000)
+    for session in (old, young):
+        with pytest.raises(StaleEpoch):
+            await bench.call(routes.DELETE, Delete(session=session, sequence=1, name=Name("default", "name")))
+    assert await bench.session() > old
+    assert bench.coordinator._keeper.living_count == 1
+    await bench.coordinator._keeper.step()
+
+
+async def test_replicas_that_a_restored_catalog_knows_nothing_of_are_never_gone() -> None:
+    bench = await open_bench()
+    (upload,) = bench.uploads(SessionId((1 << 48) + 500), b"data")
+    await bench.register("a", seen_incarnation=1, seen_commit=1_000_000)
+    reply = await bench.heartbeat("a", reports=(report_of(upload, placement=1),))
+    assert reply.verdicts == (Verdict.PENDING,)
 
 
 async def test_what_a_node_cannot_mean_is_refused() -> None:
@@ -112,6 +144,8 @@ async def test_what_a_node_cannot_mean_is_refused() -> None:
         {"machine": "a\nb"},
         {"capacity_bytes": -1},
         {"free_bytes": -1},
+        {"seen_incarnation": (1 << 16) - 1},
+        {"seen_commit": -1},
     ):
         with pytest.raises(InvalidArgument):
             await bench.register("a", **changes)

@@ -36,7 +36,7 @@ async def test_status_counts_what_there_is() -> None:
 async def test_status_warns_of_what_one_failure_takes() -> None:
     bench = await open_bench(nodes="a")
     assert [warning.split(":")[0] for warning in (await ask(bench)).warnings] == ["the catalog has 1 copy"]
-    bench.coordinator._desk.is_restored = True
+    await bench.register("a", seen_incarnation=1, seen_commit=1_000_000)
     assert "older than what nodes have seen" in (await ask(bench)).warnings[0]
 
 

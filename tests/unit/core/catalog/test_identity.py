@@ -7,6 +7,7 @@ from shoal.base.errors import AccessDenied, ManifestDamaged, NotFound
 from shoal.core.catalog.buckets import read_bucket
 from shoal.core.catalog.identity import find_settings, open_catalog, read_identity, read_settings
 from shoal.engine.memory import MemoryRows
+from shoal.formats import keys
 from shoal.model.catalog import CatalogIdentity
 from shoal.model.cluster import ClusterSettings
 from support.catalog_bench import CLUSTER_ID, CatalogBench
@@ -48,3 +49,9 @@ def test_what_was_never_opened_is_no_catalog() -> None:
     assert find_settings(MemoryRows()) is None
     with pytest.raises(NotFound):
         read_bucket(MemoryRows(), "default")
+
+
+def test_an_identity_that_an_older_release_wrote_is_read() -> None:
+    bench = CatalogBench()
+    bench.tx(lambda tx: tx.put(keys.IDENTITY, bytes.fromhex("94a163010203")))
+    assert read_identity(bench.rows) == CatalogIdentity("c", 1, 2, 3, lost=())

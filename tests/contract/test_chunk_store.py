@@ -280,6 +280,31 @@ async def test_a_quarantined_replica_is_out_of_service_but_listed(store: ChunkSt
     assert store.quarantined() == [replica(3)]
 
 
+async def test_a_replica_that_is_lost_is_noted_once_and_counts_as_in_quarantine(store: ChunkStore) -> None:
+    assert await store.note_lost(replica(2))
+    assert not await store.note_lost(replica(2))
+    assert store.quarantined() == [replica(2)]
+    assert await store.stat(replica(2)) is None
+    with pytest.raises(NotFound):
+        await store.open(replica(2))
+    with pytest.raises(AlreadyExists):
+        await store.create(replica(2), stored_bytes=3)
+    assert (await store.usage()).replica_count == 0
+    assert await store.delete(replica(2))
+    assert store.quarantined() == []
+    assert (await store.usage()).used_bytes >= 0
+
+
+async def test_what_is_held_damaged_or_deleted_is_not_lost(store: ChunkStore) -> None:
+    for number in (1, 2, 3):
+        await put(store, replica(number), b"abc")
+    await store.quarantine(replica(2))
+    await store.delete(replica(3))
+    assert [await store.note_lost(replica(number)) for number in (1, 2, 3)] == [False] * 3
+    assert store.quarantined() == [replica(2)]
+    assert await get(store, replica(1)) == b"abc"
+
+
 async def test_the_inventory_is_paged_in_order_of_address(store: ChunkStore) -> None:
     addresses = [replica(n, placement=p, shard=s) for n in (1, 2, 300) for s in (0, 200) for p in (1, 256, 2**32 - 1)]
     for address in reversed(addresses):
@@ -332,6 +357,7 @@ async def test_what_was_stored_is_there_after_close_and_open(hand: Hand) -> None
         await put(store, replica(number), content(number, number * 20 * KIB))
     await store.delete(replica(3))
     await store.quarantine(replica(4))
+    await store.note_lost(replica(20))
     await store.close()
     await store.close()
     store = await hand.open(hand.settings)
@@ -339,7 +365,7 @@ async def test_what_was_stored_is_there_after_close_and_open(hand: Hand) -> None
         kept = [number for number in range(12) if number not in (3, 4)]
         assert store.replicas(after=None, limit=100) == [replica(number) for number in kept]
         assert [await get(store, replica(n)) for n in kept] == [content(n, n * 20 * KIB) for n in kept]
-        assert store.quarantined() == [replica(4)]
+        assert store.quarantined() == [replica(4), replica(20)]
         with pytest.raises(AlreadyExists):
             await store.create(replica(3), stored_bytes=1)
     else:
@@ -408,10 +434,12 @@ async def test_a_cancelled_delete_or_quarantine_ends_one_way_or_the_other(store:
         await put(store, replica(number), b"abc")
     await cancelled_midway(lambda: store.delete(replica(1)))
     await cancelled_midway(lambda: store.quarantine(replica(2)))
+    await cancelled_midway(lambda: store.note_lost(replica(3)))
+    await store.note_lost(replica(3))
     await store.delete(replica(1))
     await store.quarantine(replica(2))
     assert await store.stat(replica(1)) is None
-    assert store.quarantined() == [replica(2)]
+    assert store.quarantined() == [replica(2), replica(3)]
 
 
 async def test_a_cancelled_close_can_be_waited_for_again(hand: Hand) -> None:

@@ -53,6 +53,10 @@ class WatchedStore:
         await self.reach("quarantine")
         await self.inner.quarantine(replica)
 
+    async def note_lost(self, replica: ReplicaId) -> bool:
+        await self.reach("note_lost")
+        return await self.inner.note_lost(replica)
+
     def quarantined(self) -> list[ReplicaId]:
         return self.inner.quarantined()
 

@@ -11,6 +11,7 @@ from shoal.base.errors import (
     DiskFailed,
     InvalidArgument,
     InvariantBroken,
+    NotFound,
     ShoalError,
     Throttled,
 )
@@ -143,8 +144,8 @@ class Service:
             if verb == "HEAD":
                 return await head_replica(store, replica)
             reply = await get_replica(store, replica, range_header=request.headers.get("range"))
-        except (ChecksumMismatch, DiskFailed):
-            # The reader goes to another node and need not come back: what is damaged is noticed now.
+        except (ChecksumMismatch, DiskFailed, NotFound):
+            # The reader goes to another node and need not come back: what is damaged or gone is noticed now.
             await self._verify(replica)
             raise
         return reply if self._outward is None else await self._outward.reply(reply)

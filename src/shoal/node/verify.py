@@ -4,7 +4,7 @@ The reader's word alone must not remove a replica, so the node believes only its
 """
 
 from shoal.base.digests import BLOCK_BYTES, BlockTable
-from shoal.base.errors import ChecksumMismatch, DiskFailed
+from shoal.base.errors import ChecksumMismatch, DiskFailed, NotFound
 from shoal.base.ids import ReplicaId
 from shoal.ports.chunk_store import ChunkStore, ReplicaReader
 from shoal.ports.link import FRAME_BYTES
@@ -45,10 +45,16 @@ async def _is_as_written(reader: ReplicaReader) -> bool:
 
 
 async def verify_replica(store: ChunkStore, replica: ReplicaId, *, log: Log) -> bool:
-    """True if it is good; a damaged one is in quarantine on return. Raises: NotFound; DiskFailed if the quarantine
+    """True if it is good; a damaged one is in quarantine on return, and one that is gone is noted as lost: whoever
+    asks has a grant, so the catalog believes that it is here. Raises: NotFound; StorageFull or DiskFailed if that
     could not be written down."""
-    if await is_replica_good(store, replica):
-        return True
+    try:
+        if await is_replica_good(store, replica):
+            return True
+    except NotFound:
+        if await store.note_lost(replica):
+            log.error("replica_lost", replica=replica.address)
+        raise
     await store.quarantine(replica)
     log.warning("replica_quarantined", replica=replica.address)
     return False

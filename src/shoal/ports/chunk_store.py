@@ -123,8 +123,14 @@ class ChunkStore(Protocol):
         restart; the bytes stay. Raises: NotFound."""
         ...
 
+    async def note_lost(self, replica: ReplicaId) -> bool:
+        """Write down that a replica which should be held here is gone: its address counts as in quarantine, for good.
+        False, and nothing is written, if it is held, in quarantine, or was deleted here. Raises: StorageFull,
+        DiskFailed."""
+        ...
+
     def quarantined(self) -> list[ReplicaId]:
-        """What is in quarantine, in order of address, what recovery put there included."""
+        """What is in quarantine, in order of address, what recovery put there and what is lost included."""
         ...
 
     def replicas(self, *, after: ReplicaId | None, limit: int) -> list[ReplicaId]:

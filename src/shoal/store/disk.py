@@ -131,10 +131,19 @@ class DiskStore:
         row = self._index.get(key)
         if row is None or row.state == ReplicaState.DELETED:
             raise NotFound("no such replica", replica=replica.address)
-        if row.state == ReplicaState.QUARANTINED:
-            return
-        self._index.put(key, row._replace(state=ReplicaState.QUARANTINED))
-        await self._claims.run(key, self._append(RecordKind.QUARANTINE, replica))
+        if row.state != ReplicaState.QUARANTINED:
+            await self._set_aside(replica, row)
+
+    async def note_lost(self, replica: ReplicaId) -> bool:
+        """See `ChunkStore.note_lost`. After an error it holds until the next start only."""
+        key = key_of(replica)
+        self._require_open()
+        await self._flusher.room()
+        await self._claims.settled(key)
+        if self._index.get(key) is not None:
+            return False
+        await self._set_aside(replica, Row(ReplicaState.QUARANTINED, 0, 0, NOWHERE))
+        return True
 
     def quarantined(self) -> list[ReplicaId]:
         """See `ChunkStore.quarantined`."""
@@ -172,6 +181,11 @@ class DiskStore:
     def _append(self, kind: RecordKind, replica: ReplicaId) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         return self._flusher.submit(Append(kind, replica, done))
+
+    async def _set_aside(self, replica: ReplicaId, row: Row) -> None:
+        key = key_of(replica)
+        self._index.put(key, row._replace(state=ReplicaState.QUARANTINED))
+        await self._claims.run(key, self._append(RecordKind.QUARANTINE, replica))
 
     async def _delete(self, replica: ReplicaId, row: Row) -> None:
         """The tombstone first: a file without one would be back after a crash that undoes the unlink."""

@@ -30,7 +30,8 @@ class MemoryStore:
         self._kept: dict[ReplicaId, _Kept] = {}
         self._order: list[ReplicaId] = []
         self._deleted: dict[ReplicaId, None] = {}
-        self._quarantined: dict[ReplicaId, _Kept] = {}
+        self._quarantined: dict[ReplicaId, _Kept | None] = {}
+        """None: it is lost."""
         self._used_bytes = 0
         self._promised_bytes = 0
 
@@ -65,10 +66,10 @@ class MemoryStore:
 
     async def delete(self, replica: ReplicaId) -> bool:
         """See `ChunkStore.delete`."""
-        kept = self._quarantined.pop(replica, None) or self._take(replica)
-        if kept is None:
+        if replica not in self._kept and replica not in self._quarantined:
             return False
-        self._used_bytes -= len(kept.data)
+        kept = self._take(replica) or self._quarantined.pop(replica)
+        self._used_bytes -= 0 if kept is None else len(kept.data)
         self._deleted[replica] = None
         return True
 
@@ -79,6 +80,13 @@ class MemoryStore:
             self._quarantined[replica] = kept
         elif replica not in self._quarantined:
             raise NotFound("no such replica", replica=replica.address)
+
+    async def note_lost(self, replica: ReplicaId) -> bool:
+        """See `ChunkStore.note_lost`."""
+        if replica in self._kept or replica in self._deleted or replica in self._quarantined:
+            return False
+        self._quarantined[replica] = None
+        return True
 
     def quarantined(self) -> list[ReplicaId]:
         """See `ChunkStore.quarantined`."""

@@ -295,6 +295,18 @@ def test_damage_that_a_read_meets_is_quarantined_and_told(verb: str) -> None:
     in_node_lab(main)
 
 
+@pytest.mark.parametrize("verb", ["GET", "HEAD", "POST"])
+def test_a_replica_that_is_gone_is_told_as_damaged_by_whom_the_catalog_sent(verb: str) -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a", store=await open_store(new_disk()))
+        reply = await call(lab, a, verb, target=target_of(verb), grant=read_grant(HERE, a))
+        assert reply.status == 404
+        beat = await lab.coordinator.next_heartbeat()
+        assert [ReplicaId(each.chunk, each.shard, each.placement) for each in beat.damaged] == [HERE]
+
+    in_node_lab(main)
+
+
 def test_a_sector_that_fails_once_costs_the_reader_a_try_and_the_node_nothing() -> None:
     async def main(lab: NodeLab) -> None:
         a = await lab.add("a")

@@ -32,9 +32,22 @@ async def test_a_good_replica_stays(size: int) -> None:
     assert (store.quarantined(), store.readers) == ([], 0)
 
 
-async def test_an_unknown_replica_is_not_found() -> None:
+async def test_a_replica_that_is_gone_is_noted_as_lost_once() -> None:
+    store, log = WatchedStore(), EventLog()
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            await verify_replica(store, replica(1), log=log)
+    assert store.quarantined() == [replica(1)]
+    assert log.named("replica_lost") == [{"replica": replica(1).address}]
+
+
+async def test_a_replica_that_was_deleted_is_not_lost() -> None:
+    store, log = WatchedStore(), EventLog()
+    await put(store, replica(1), b"abc")
+    await store.delete(replica(1))
     with pytest.raises(NotFound):
-        await verify_replica(WatchedStore(), replica(1), log=EventLog())
+        await verify_replica(store, replica(1), log=log)
+    assert (store.quarantined(), log.events) == ([], [])
 
 
 @pytest.mark.parametrize("place", ["front", "middle", "end"])

@@ -60,6 +60,7 @@ async def check_replicas(shape: ClusterShape, holders: Holders) -> int:
             await _check_replica(holders, ReplicaId(chunk, placement.shard, placement.placement), placement, row=row)
         if len({each.node for each in confirmed}) < quorum:
             raise ReplicaLost(f"chunk {chunk.hex()} has {len(confirmed)} confirmed replicas, and needs {quorum}")
+    holders.watch.check_lost(weak=holders.weak)
     await holders.engine.read(_check_wishes)
     if holders.rot is not None:
         await _check_rotten(holders, live)
@@ -87,7 +88,9 @@ async def _check_rotten(holders: Holders, live: Sequence[tuple[ChunkId, ChunkRow
             if holders.hosts[placement.node] != holders.weak or placement.state is PlacementState.INTENDED:
                 continue
             replica = ReplicaId(chunk, placement.shard, placement.placement)
-            if placement.state is not PlacementState.CONFIRMED or replica in quarantined:
+            if replica in holders.watch.lost:
+                missing += 1
+            elif placement.state is not PlacementState.CONFIRMED or replica in quarantined:
                 lost += 1
             elif await store.stat(replica) is None:
                 missing += 1

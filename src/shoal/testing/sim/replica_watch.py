@@ -31,6 +31,8 @@ class ReplicaWatch:
         self._report = report
         self._owners: dict[ReplicaId, str] = {}
         self._contents: dict[ChunkId, _Content] = {}
+        self.lost: dict[ReplicaId, str] = {}
+        """What a store noted as lost, and whose it was."""
 
     def watched(self, host: str, store: ChunkStore) -> "WatchedStore":
         """`store`, with me looking on."""
@@ -51,6 +53,12 @@ class ReplicaWatch:
             raise ReplicaChanged(f"{replica.address} is confirmed on {host}, which never had it")
         if self._contents[replica.chunk] != _Content(size, sha256):
             raise ReplicaChanged(f"{replica.address} is in the catalog with other bytes than were stored")
+
+    def check_lost(self, *, weak: str | None) -> None:
+        """Only the host `weak` may lose anything. Raises: ReplicaChanged."""
+        for replica, host in self.lost.items():
+            if host != weak:
+                raise ReplicaChanged(f"{replica.address} was lost by {host}, whose disk kept everything")
 
     def _fail(self, why: str) -> None:
         failure = ReplicaChanged(why)
@@ -101,6 +109,13 @@ class WatchedStore:
     async def quarantine(self, replica: ReplicaId) -> None:
         """See `ChunkStore.quarantine`."""
         await self._inner.quarantine(replica)
+
+    async def note_lost(self, replica: ReplicaId) -> bool:
+        """See `ChunkStore.note_lost`."""
+        is_news = await self._inner.note_lost(replica)
+        if is_news:
+            self._watch.lost[replica] = self._host
+        return is_news
 
     def quarantined(self) -> list[ReplicaId]:
         """See `ChunkStore.quarantined`."""

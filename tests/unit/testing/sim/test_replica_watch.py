@@ -79,3 +79,15 @@ async def test_a_watched_store_is_the_store(watch: ReplicaWatch) -> None:
     await abandoned.abandon()
     assert not await store.delete(ReplicaId(CHUNK, 0, 2))
     await store.close()
+
+
+async def test_only_a_weak_disk_may_lose_anything(watch: ReplicaWatch) -> None:
+    store = watch.watched("a", MemoryStore())
+    await put(store)
+    assert not await store.note_lost(REPLICA)
+    watch.check_lost(weak=None)
+    assert await store.note_lost(ReplicaId(CHUNK, 0, 2))
+    watch.check_lost(weak="a")
+    for weak in (None, "b"):
+        with pytest.raises(ReplicaChanged, match="was lost by a"):
+            watch.check_lost(weak=weak)

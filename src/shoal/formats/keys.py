@@ -89,6 +89,11 @@ def versions(bucket_name: str, key: str) -> Range:
     return under(b"v" + _text(bucket_name) + _text(key))
 
 
+def purged(bucket_name: str, key: str) -> bytes:
+    """Which versions of an object are being removed for good."""
+    return b"p" + _text(bucket_name) + _text(key)
+
+
 def versions_prefix(bucket_name: str, prefix: str) -> bytes:
     """Begins the key of every version that is not live, of names of the bucket that begin with `prefix`."""
     return b"v" + _text(bucket_name) + prefix.encode()

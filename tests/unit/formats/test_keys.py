@@ -21,6 +21,7 @@ ROWS: dict[str, st.SearchStrategy[bytes]] = {
     "bucket": NAMES.map(keys.bucket),
     "live": st.builds(keys.live, NAMES, NAMES),
     "version": st.builds(keys.version, NAMES, NAMES, IDS.map(VersionId)),
+    "purged": st.builds(keys.purged, NAMES, NAMES),
     "manifest": IDS.map(keys.manifest),
     "manifest_page": st.builds(keys.manifest_page, IDS, st.integers(0, 2**32 - 1)),
     "chunk": IDS.map(ChunkId).map(keys.chunk),

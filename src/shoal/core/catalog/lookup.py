@@ -8,7 +8,7 @@ from shoal.base.ids import version_text
 from shoal.core.catalog import rows
 from shoal.core.catalog.buckets import read_bucket
 from shoal.core.catalog.staging import read_page
-from shoal.core.catalog.versions import newest_other
+from shoal.core.catalog.versions import is_purged, newest_other
 from shoal.formats import keys
 from shoal.model.catalog import ChunkRef, ChunkRow, Version, VersionKind
 from shoal.model.messages.objects import Name
@@ -31,7 +31,7 @@ def find_version(snapshot: Snapshot, name: Name) -> Version:
     if name.version is None:
         raise _absent(snapshot, name)
     version = rows.VERSION.find(snapshot, keys.version(name.bucket, name.key, name.version))
-    if version is None or version.kind is VersionKind.PURGE_MARKER:
+    if version is None or is_purged(snapshot, name, name.version):
         read_bucket(snapshot, name.bucket)
         raise NotFound(f"{name.key!r} has no version {version_text(name.version)}", bucket=name.bucket, key=name.key)
     if version.kind is VersionKind.DELETE_MARKER:

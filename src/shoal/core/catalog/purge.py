@@ -17,7 +17,7 @@ from shoal.core.catalog.versions import newest_version, release
 from shoal.core.names import check_bucket, check_key
 from shoal.formats import keys
 from shoal.formats.keys import Range
-from shoal.model.catalog import Bucket, PurgeBegun, VersionKind
+from shoal.model.catalog import Bucket, PurgeBegun, Version, VersionKind
 from shoal.model.messages.files import Purge
 from shoal.model.messages.objects import Name
 from shoal.ports.engine import Tx
@@ -56,10 +56,11 @@ def continue_purge(tx: Tx, bucket_name: str, begun: PurgeBegun, *, rows_max: int
     if marker is None:
         return False
     bucket = read_bucket(tx, bucket_name)
-    if _remove(tx, bucket, (key + b"\x00", keys.versions(bucket_name, begun.key)[1]), rows_max):
+    below = key + b"\x00", keys.versions(bucket_name, begun.key)[1]
+    if _remove(tx, bucket, begun.key, span=below, rows_max=rows_max):
         return True
     tx.delete(key)
-    end_file(tx, bucket, marker.file_id)
+    _end(tx, bucket, begun.key, marker=marker)
     return False
 
 
@@ -80,11 +81,12 @@ def _begin(tx: Tx, request: Purge, rows_max: int) -> PurgeBegun:
         tx.delete(live_key)
         release(tx, live)
     hide_file(tx, bucket, newest.file_id)
-    if not _remove(tx, bucket, keys.versions(bucket.name, begun.key), rows_max):
+    if not _remove(tx, bucket, begun.key, span=keys.versions(bucket.name, begun.key), rows_max=rows_max):
         end_file(tx, bucket, newest.file_id)
         return begun
     marker = make_marker(tx, request, VersionKind.PURGE_MARKER, newest=newest)
     rows.VERSION.put(tx, keys.version(bucket.name, begun.key, marker.version_id), marker)
+    tx.put(keys.purged(bucket.name, begun.key), marker.version_id)
     mark_purge(tx, bucket, newest.file_id, marker=marker.version_id)
     return PurgeBegun(existed=True, key=begun.key, marker=marker.version_id)
 
@@ -96,8 +98,15 @@ def _file_found(tx: Tx, request: Purge) -> PurgeBegun:
     return PurgeBegun(existed=True, key=row.key, marker=row.purge)
 
 
-def _remove(tx: Tx, bucket: Bucket, span: Range, rows_max: int) -> bool:
-    """Remove the first versions of `span`. Returns whether some are left."""
+def _end(tx: Tx, bucket: Bucket, key: str, *, marker: Version) -> None:
+    """Nothing is left below `marker`, which goes too."""
+    end_file(tx, bucket, marker.file_id)
+    if tx.get(keys.purged(bucket.name, key)) == marker.version_id:
+        tx.delete(keys.purged(bucket.name, key))
+
+
+def _remove(tx: Tx, bucket: Bucket, name: str, *, span: Range, rows_max: int) -> bool:
+    """Remove the first versions of `name` in `span`. Returns whether some are left."""
     found = tx.scan(*span, limit=rows_max + 1)
     done = 0
     for key, value in found:
@@ -107,6 +116,6 @@ def _remove(tx: Tx, bucket: Bucket, span: Range, rows_max: int) -> bool:
         tx.delete(key)
         release(tx, version)
         if version.kind is VersionKind.PURGE_MARKER:
-            end_file(tx, bucket, version.file_id)
+            _end(tx, bucket, name, marker=version)
         done += max(1, len(version.chunks))
     return False

@@ -6,6 +6,7 @@ from shoal.core.catalog import rows
 from shoal.core.catalog.arguments import check_name
 from shoal.core.catalog.buckets import read_bucket
 from shoal.core.catalog.listing import check_limit
+from shoal.core.catalog.versions import is_purged
 from shoal.formats import keys
 from shoal.model.catalog import Version, VersionKind
 from shoal.model.messages.objects import ListVersions, Name, VersionList
@@ -24,7 +25,10 @@ def list_versions(snapshot: Snapshot, request: ListVersions) -> VersionList:
     live = rows.VERSION.find(snapshot, keys.live(request.bucket, request.key))
     start, end = keys.versions(request.bucket, request.key)
     if request.before is not None:
-        start = keys.version(request.bucket, request.key, request.before) + b"\x00"
+        if is_purged(snapshot, Name(request.bucket, request.key), request.before):
+            start = end  # where the last page ended nothing is shown any more, nor below it
+        else:
+            start = keys.version(request.bucket, request.key, request.before) + b"\x00"
     found = snapshot.scan(start, end, limit=request.limit + 1)
     versions = list(takewhile(_is_shown, [rows.VERSION.load(value) for _, value in found]))
     if live is not None and (request.before is None or live.version_id < request.before):

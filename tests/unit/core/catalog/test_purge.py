@@ -4,6 +4,7 @@ import pytest
 
 from shoal.base.errors import AccessDenied, InvalidArgument, NotFound, PreconditionFailed, StaleEpoch
 from shoal.base.ids import SessionId
+from shoal.core.catalog import rows
 from shoal.core.catalog.file_lookup import find_file, list_files
 from shoal.core.catalog.lookup import find_version
 from shoal.core.catalog.purge import check_purge
@@ -37,7 +38,7 @@ def put(bench: CatalogBench, times: int = 1, *, bucket: str = FILES) -> Version:
 
 def rows_of_names(bench: CatalogBench) -> list[bytes]:
     """Rows of versions and files, whichever."""
-    return [key for key in bench.all_rows() if key[:1] in b"oftuv"]
+    return [key for key in bench.all_rows() if key[:1] in b"oftuvp"]
 
 
 def shown(bench: CatalogBench) -> list[object]:
@@ -108,6 +109,23 @@ def test_after_its_first_step_nobody_finds_it(bench: CatalogBench) -> None:
         bench.delete_bucket(bench.last_session, FILES)
 
 
+@pytest.mark.parametrize("uploads", [0, 1])
+def test_what_is_being_purged_is_found_by_no_version_id(bench: CatalogBench, uploads: int) -> None:
+    first = put(bench)
+    put(bench, 6)
+    begun = bench.purge(bench.last_session, "name", bucket=FILES, steps=1)
+    fresh = [put(bench).version_id for _ in range(uploads)]
+    assert begun.marker is not None
+    wanted = Name(FILES, "name", first.version_id)
+    with pytest.raises(NotFound, match="has no version"):
+        find_version(bench.rows, wanted)
+    with pytest.raises(NotFound, match="has no version"):
+        bench.copy(bench.last_session, wanted, "copy")
+    page = list_versions(bench.rows, ListVersions(bucket=FILES, key="name", before=begun.marker))
+    assert (page.versions, page.next_before) == ((), None), "a page that goes on from before the purge"
+    assert shown(bench) == fresh
+
+
 @pytest.mark.parametrize("is_by_id", [False, True])
 def test_a_purge_that_broke_off_is_taken_up_again(bench: CatalogBench, *, is_by_id: bool) -> None:
     file_id = put(bench, 9).file_id
@@ -137,6 +155,20 @@ def test_purges_on_top_of_each_other_end_every_id(bench: CatalogBench) -> None:
         put(bench, 7)
         bench.purge(bench.last_session, "name", bucket=FILES, steps=0)
     bench.purge(bench.last_session, "name", bucket=FILES)
+    assert rows_of_names(bench) == []
+
+
+def test_the_end_of_an_older_purge_shows_nothing_of_a_newer_one(bench: CatalogBench) -> None:
+    former = put(bench, 7)
+    bench.purge(bench.last_session, "name", bucket=FILES, steps=0)
+    later = put(bench, 7)
+    bench.purge(bench.last_session, "name", bucket=FILES, steps=0)
+    bench.purge(bench.last_session, bucket=FILES, file_id=former.file_id)
+    for version in bench.rows.scan(*keys.versions(FILES, "name"), limit=100):
+        left = rows.VERSION.load(version[1])
+        with pytest.raises(NotFound):
+            find_version(bench.rows, Name(FILES, "name", left.version_id))
+    bench.purge(bench.last_session, bucket=FILES, file_id=later.file_id)
     assert rows_of_names(bench) == []
 
 

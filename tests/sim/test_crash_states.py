@@ -52,6 +52,13 @@ def deletes_without_tombstone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DiskStore, "_delete", delete)
 
 
+def quarantine_not_written_down(patch: pytest.MonkeyPatch) -> None:
+    async def quarantine(store: DiskStore, replica: object) -> None:
+        pass
+
+    patch.setattr(DiskStore, "quarantine", quarantine)
+
+
 def witness_ahead_of_its_commit(patch: pytest.MonkeyPatch) -> None:
     right = CommitWitness.advance
     patch.setattr(CommitWitness, "advance", lambda witness, number: right(witness, number + 1))
@@ -61,6 +68,7 @@ PLANTED: list[tuple[Planted, bool]] = [
     (files_not_synced, False),
     (directories_not_synced, False),
     (deletes_without_tombstone, False),
+    (quarantine_not_written_down, False),
     (files_not_synced, True),
     (log_not_synced, True),
     (witness_ahead_of_its_commit, True),

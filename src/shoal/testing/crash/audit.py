@@ -42,7 +42,8 @@ class Audit:
         """The same of a machine that is up. Raises: PromiseBroken, and what reading raises."""
         held = await _held(machine.store)
         self.promises.judge_replicas(held, operation)
-        _require_no_rot(machine.store)
+        self.promises.judge_quarantine(machine.store.quarantined(), operation)
+        _require_no_damage(machine.store)
         if machine.engine is not None:
             await self._judge_catalog(machine.engine, held, operation)
 
@@ -67,10 +68,8 @@ async def _held(store: DiskStore) -> dict[ReplicaId, bytes]:
     return held
 
 
-def _require_no_rot(store: DiskStore) -> None:
+def _require_no_damage(store: DiskStore) -> None:
     """A cut tears what was never acknowledged; it damages nothing."""
-    if store.quarantined():
-        raise PromiseBroken("a torn record was taken for a damaged replica")
     if not all(damage.length for damage in store.damaged_ranges()):
         raise PromiseBroken("an unfinished segment was taken for one that was cut")
 

@@ -73,9 +73,9 @@ class Life:
             case Step.CHECKPOINT:
                 machine.whims.ask_for("engine.checkpoint_early")
                 await self._commit(machine, b"checkpoint", str(self.disk.operations).encode())
-            case Step.OVERWRITE | Step.DELETE:
+            case Step.OVERWRITE | Step.DELETE | Step.QUARANTINE:
                 if self._current:
-                    await self._replace(machine, min(self._current), is_deleted=step is Step.DELETE)
+                    await self._replace(machine, min(self._current), step)
         return machine
 
     async def _create(self, machine: Machine, *, is_large: bool) -> None:
@@ -83,16 +83,21 @@ class Life:
         number = self._chunks
         await self._place(machine, number, ReplicaId(mint_chunk_id(_SESSION, number), 0, 1), is_large=is_large)
 
-    async def _replace(self, machine: Machine, number: int, *, is_deleted: bool) -> None:
+    async def _replace(self, machine: Machine, number: int, step: Step) -> None:
         old = self._current[number]
-        if is_deleted:
+        if step is Step.DELETE:
             del self._current[number]
             await self._commit(machine, _row_of(number), None)
         else:
             is_large = len(self.promises.contents[old]) > SMALL_BYTES_MAX
             await self._place(machine, number, old._replace(placement=old.placement + 1), is_large=is_large)
-        span = self.promises.removals[old] = Span(self.disk.operations)
-        await machine.store.delete(old)
+        if step is Step.QUARANTINE:
+            # It holds from the moment that it is asked for, before anything is written.
+            span = self.promises.quarantines[old] = Span(self.disk.operations - 1)
+        else:
+            span = Span(self.disk.operations)
+        self.promises.removals[old] = span
+        await (machine.store.quarantine(old) if step is Step.QUARANTINE else machine.store.delete(old))
         span.ended = self.disk.operations
 
     async def _place(self, machine: Machine, number: int, replica: ReplicaId, *, is_large: bool) -> None:

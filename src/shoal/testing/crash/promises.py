@@ -27,6 +27,8 @@ class Promises:
     contents: dict[ReplicaId, bytes] = field(default_factory=dict)
     puts: dict[ReplicaId, Span] = field(default_factory=dict)
     removals: dict[ReplicaId, Span] = field(default_factory=dict)
+    """Deleted, or put into quarantine."""
+    quarantines: dict[ReplicaId, Span] = field(default_factory=dict)
     states: dict[int, list[Row]] = field(default_factory=dict)
     """All rows after each commit, by its number."""
     commits: dict[int, Span] = field(default_factory=dict)
@@ -48,6 +50,15 @@ class Promises:
                 raise PromiseBroken(f"replica {replica.address} was acknowledged and is lost")
             if removal.ended <= operation and replica in held:
                 raise PromiseBroken(f"replica {replica.address} was deleted and is back")
+
+    def judge_quarantine(self, found: list[ReplicaId], operation: int) -> None:
+        """What a store keeps in quarantine after a cut behind so many operations. Raises: PromiseBroken."""
+        for replica in found:
+            if replica not in self.quarantines or self.quarantines[replica].begun > operation:
+                raise PromiseBroken(f"replica {replica.address}, torn or whole, was taken for a damaged one")
+        for replica, span in self.quarantines.items():
+            if span.ended <= operation and replica not in found:
+                raise PromiseBroken(f"replica {replica.address} was put into quarantine and is not there")
 
     def judge_catalog(self, number: int, rows: list[Row], operation: int) -> None:
         """What a catalog shows after so many operations. Raises: PromiseBroken."""

@@ -29,6 +29,8 @@ class Step(Enum):
     """A clean stop, which seals and folds, and a start."""
     KILL = "kill"
     """The process ends at once, and another one recovers what it left."""
+    QUARANTINE = "quarantine"
+    """The oldest chunk gets a new placement, a commit moves to it, the old one is put into quarantine as damaged."""
 
 
 Sequence = tuple[Step, ...]

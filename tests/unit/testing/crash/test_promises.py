@@ -42,6 +42,30 @@ def test_a_broken_promise_is_named(operation: int, held: dict[ReplicaId, bytes],
         books().judge_replicas(held, operation)
 
 
+def with_quarantine() -> Promises:
+    promises = books()
+    promises.quarantines[FIRST] = promises.removals[FIRST]
+    return promises
+
+
+@pytest.mark.parametrize(("operation", "is_there"), [(29, False), (30, True), (35, False), (35, True), (40, True)])
+def test_a_quarantine_may_hold_from_its_begin_and_must_from_its_end(operation: int, is_there: bool) -> None:
+    with_quarantine().judge_quarantine([FIRST] if is_there else [], operation)
+
+
+@pytest.mark.parametrize(
+    ("promises", "operation", "found", "why"),
+    [
+        (with_quarantine(), 29, [FIRST], "taken for a damaged one"),
+        (books(), 50, [FIRST], "taken for a damaged one"),
+        (with_quarantine(), 40, [], "is not there"),
+    ],
+)
+def test_a_wrong_quarantine_is_named(promises: Promises, operation: int, found: list[ReplicaId], why: str) -> None:
+    with pytest.raises(PromiseBroken, match=why):
+        promises.judge_quarantine(found, operation)
+
+
 @pytest.mark.parametrize(("operation", "number"), [(20, 0), (22, 0), (22, 1), (25, 1), (31, 2)])
 def test_a_commit_may_be_there_from_its_begin_and_must_from_its_end(operation: int, number: int) -> None:
     books().judge_catalog(number, books().states.get(number, []), operation)

@@ -8,13 +8,13 @@ import pytest
 from shoal.app.cli import main
 from shoal.testing.sim.seed_line import summary
 from shoal.testing.sim.seed_run import SeedReport, SeedRun
+from support.bug_hunt import found_by
 from support.planted_bugs import PLANTED_BUGS, PlantedBug
 
 SEEDS = range(20)
 OPERATIONS_MIN = 100
 PUTS_MIN = 30
 TWICE = range(2)
-SEEDS_TO_FIND_A_BUG = range(40)
 
 
 def play(seed: int) -> SeedReport:
@@ -56,16 +56,6 @@ def test_the_runner_says_what_failed_and_why(capsys: pytest.CaptureFixture[str])
     assert bug.found_as in told
     assert "options: SwarmOptions(" in told
     assert told.splitlines()[-1].startswith("FAILED: ")
-
-
-def found_by(bug: PlantedBug) -> SeedReport:
-    """The first seed that fails with the bug in."""
-    for seed in SEEDS_TO_FIND_A_BUG:
-        with bug.planted() as hands:
-            report = SeedRun(seed, hands=hands, change=bug.change).play()
-        if report.failure:
-            return report
-    pytest.fail(f"no seed has found out that {bug.name}")
 
 
 @pytest.mark.parametrize("bug", PLANTED_BUGS, ids=lambda bug: bug.name.replace(" ", "-"))

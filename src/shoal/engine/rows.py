@@ -5,7 +5,7 @@ from typing import Any
 
 import apsw
 
-from shoal.base.errors import ChecksumMismatch, check
+from shoal.base.errors import ChecksumMismatch, ShoalError, check
 from shoal.engine.catalog_state import CatalogState, read_state
 from shoal.engine.faults import LIBRARY_ERRORS, translate, translated
 from shoal.formats.row import open_row
@@ -31,19 +31,27 @@ class SnapshotReader:
 
         Raises: DiskFailed, ChecksumMismatch, FormatUnknown.
         """
-        if not self._is_begun:
+        if not (self._is_begun and self._connection.in_transaction):
             with translated():
                 self._cursor.execute("BEGIN")
                 self._is_begun = True
-                self.state = read_state(self._connection)
+                self._take_state()
         return self
+
+    def _take_state(self) -> None:
+        try:
+            self.state = read_state(self._connection)
+        except (*LIBRARY_ERRORS, ShoalError):  # a snapshot without its number is none: the next call takes another
+            self.end()
+            raise
 
     def end(self) -> None:
         """Let go of the snapshot: the next is of everything that is committed by then."""
         if self._is_begun:
             self._is_begun = False
             with translated():
-                self._cursor.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a read that met a bad page or sector has ended it
+                    self._cursor.execute("ROLLBACK")
 
     @property
     def commit_number(self) -> int:

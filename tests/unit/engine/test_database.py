@@ -184,3 +184,23 @@ def test_each_checkpoint_is_known_to_the_commits_behind_it(database: CatalogData
     database.checkpoint(truncate=False)
     store(database, 3, a=b"3")
     assert database.reader.begin().state.folded == 2
+
+
+def test_a_rotten_page_fails_those_who_read_it_and_nobody_else(place: DatabasePlace) -> None:
+    database = open_database(place, CATALOG)
+    store(database, 1, **{f"k{number:03}": b"%03d" % number * 500 for number in range(40)})
+    database.checkpoint(truncate=True)
+    database.close()
+    content = bytearray(Path(place.path).read_bytes())
+    content[content.index(b"000" * 100)] ^= 1  # the first row lies in a leaf
+    Path(place.path).write_bytes(content)
+    database = open_database(place, None)
+    assert database.reader.begin().get(b"k020") == b"020" * 500
+    with pytest.raises(ChecksumMismatch):
+        database.reader.begin().get(b"k000")
+    assert database.reader.begin().get(b"k020") == b"020" * 500
+    with pytest.raises(ChecksumMismatch):
+        database.reader.begin().scan(b"k", b"l", limit=9)
+    store(database, 2, k020=b"new")
+    assert (database.reader.begin().get(b"k020"), database.reader.commit_number) == (b"new", 2)
+    database.close()

@@ -6,8 +6,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from shoal.base.errors import ChecksumMismatch
+from shoal.base.errors import ChecksumMismatch, DiskFailed
 from shoal.base.ids import WallNs
+from shoal.engine import rows
 from shoal.engine.catalog_state import CatalogState, write_state
 from shoal.engine.rows import SnapshotReader
 from shoal.formats.row import seal_row
@@ -87,3 +88,20 @@ def test_a_damaged_tree_fails_a_read_and_a_scan(writer: apsw.Connection, tmp_pat
     with pytest.raises(ChecksumMismatch):
         reader.scan(b"a", b"z", limit=1)
     connection.close()
+
+
+def test_a_snapshot_that_could_not_tell_its_number_is_not_used(
+    writer: apsw.Connection, reader: SnapshotReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_connection: apsw.Connection) -> CatalogState:
+        raise apsw.IOError("the state cannot be read")
+
+    reader.begin()
+    commit(writer, 2)
+    reader.end()
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "read_state", failing)
+        with pytest.raises(DiskFailed):
+            reader.begin()
+    commit(writer, 3)
+    assert (reader.begin().commit_number, reader.get(b"key")) == (3, b"3")

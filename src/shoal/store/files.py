@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from shoal.base.digests import Buffer
 from shoal.base.env import Env, OpenMode
-from shoal.base.errors import DiskFailed, NotFound, StorageFull, Throttled
+from shoal.base.errors import DiskFailed, NotFound, ShoalError, StorageFull, Throttled
 from shoal.base.ids import ReplicaId
 from shoal.formats.segment import Container
 from shoal.formats.volume import VolumeFormat
@@ -43,9 +43,18 @@ class FileStore:
         self._made = 0
 
     async def create(self, incoming: IncomingReplica, publisher: Publisher) -> "FileReplicaWriter":
-        """Begin a file. Raises: StorageFull, DiskFailed."""
+        """Begin a file; cancelled, it leaves none. Raises: StorageFull, Throttled, DiskFailed."""
         self._made += 1
         path = f"{self._path(incoming.replica, incoming.stored_bytes)}.{self._made}{layout.UNFINISHED}"
+        beginning = self._tasks.start(self._begin(path), name="file-begin")
+        try:
+            unfinished = await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            self._tasks.start(self._forget(beginning), name="file-forget")
+            raise
+        return FileReplicaWriter(self, incoming, unfinished=unfinished, publisher=publisher)
+
+    async def _begin(self, path: str) -> UnfinishedFile:
         container = Container(
             number=int.from_bytes(self._env.secrets.token(_NUMBER_BYTES), "big"),
             store_uuid=self._identity.store_uuid,
@@ -53,8 +62,12 @@ class FileStore:
             salt=self._env.secrets.token(SALT_BYTES),
         )
         with self._volume.guard():
-            file = await self._env.disk.open(path, OpenMode.CREATE)
-        return FileReplicaWriter(self, incoming, unfinished=UnfinishedFile(file, path, container), publisher=publisher)
+            return UnfinishedFile(await self._env.disk.open(path, OpenMode.CREATE), path, container)
+
+    async def _forget(self, beginning: asyncio.Task[UnfinishedFile]) -> None:
+        """Nobody is left who would write to it."""
+        with suppress(ShoalError):  # there is nothing to forget, and a failed disk is known as such
+            await self._discard(await beginning)
 
     async def write(self, unfinished: UnfinishedFile, frame: Buffer, incoming: IncomingReplica) -> None:
         """Write a frame that was just accepted. Raises: StorageFull, DiskFailed."""

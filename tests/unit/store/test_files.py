@@ -1,5 +1,8 @@
 """Chunk files among each other: names, removal, what is left behind."""
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 
 from shoal.base.digests import sha256
@@ -75,6 +78,43 @@ async def test_an_abandoned_file_leaves_no_name() -> None:
     await writer.abandon()
     await writer.abandon()
     assert await world.names() == []
+
+
+async def one_turn(_kind: OperationKind) -> None:
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_file_whose_making_is_cancelled_leaves_no_name(turns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = new_disk()
+    world = await world_on(disk)
+    monkeypatch.setattr(disk, "wait", one_turn)
+    making = asyncio.ensure_future(
+        world.files.create(IncomingReplica(replica(1), 10, on_end=lambda: None), world.publisher)
+    )
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    making.cancel()
+    with suppress(asyncio.CancelledError):
+        await (await making).abandon()
+    await world.tasks.close()
+    assert await world.names() == []
+
+
+async def test_a_making_that_is_cancelled_and_fails_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = new_disk()
+    world = await world_on(disk)
+    monkeypatch.setattr(disk, "wait", one_turn)
+    disk.fail(FaultKind.NO_SPACE)
+    making = asyncio.ensure_future(
+        world.files.create(IncomingReplica(replica(1), 10, on_end=lambda: None), world.publisher)
+    )
+    await asyncio.sleep(0)
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    await world.tasks.close()
+    assert (await world.names(), world.volume.is_failed) == ([], False)
 
 
 async def test_a_file_that_finds_no_space_at_the_end_leaves_no_name_either() -> None:

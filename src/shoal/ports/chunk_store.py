@@ -58,7 +58,8 @@ class ReplicaWriter(Protocol):
     async def finish(self, sha256: bytes) -> StoredReplica:
         """Durable on return, and found by `open` from then on. Raises: InvalidArgument if fewer bytes came than
         announced (nothing is stored), AlreadyExists if another writer of this address finished first with other
-        content, DiskFailed (the outcome is unknown). Cancelled: the replica may or may not be stored, never half."""
+        content, TransientError (nothing is stored; StorageFull is one), DiskFailed (the outcome is unknown).
+        Cancelled: the replica may or may not be stored, never half."""
         ...
 
     async def abandon(self) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from shoal.base.digests import Buffer
 from shoal.base.env import Env, OpenMode
-from shoal.base.errors import DiskFailed, NotFound, ShoalError, StorageFull, Throttled
+from shoal.base.errors import DiskFailed, NotFound, ShoalError, StorageFull, Throttled, TransientError
 from shoal.base.ids import ReplicaId
 from shoal.formats.segment import Container
 from shoal.formats.volume import VolumeFormat
@@ -77,7 +77,7 @@ class FileStore:
             await unfinished.write(frame, offset=offset, stored_bytes=incoming.stored_bytes)
 
     def publish(self, unfinished: UnfinishedFile, info: StoredReplica, table: bytes) -> asyncio.Task[None]:
-        """Begin to make the file durable, and then found. The task raises: StorageFull, Throttled, DiskFailed."""
+        """Begin to make the file durable, and then found. The task raises: TransientError, DiskFailed."""
         self._volume.require_writable()
         return self._tasks.start(self._publish(unfinished, info, table), name="file-publish")
 
@@ -111,6 +111,8 @@ class FileStore:
             except (StorageFull, Throttled):  # what is refused takes no space, whatever its name is by now
                 await self._discard(unfinished)
                 raise
+            except NotFound as exc:
+                raise TransientError("the unfinished file of a replica was taken away", path=unfinished.path) from exc
         self._volume.used_bytes += file_bytes(info.stored_bytes)
         self._on_durable(info)
 

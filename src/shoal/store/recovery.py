@@ -109,7 +109,7 @@ async def _list_files(disk: Disk, fan_out: int, log: Log) -> _Files:
         directory, entries = layout.directory_path(number), []
         for name in await disk.list(directory):
             parsed = layout.parse_file_name(name)
-            if parsed is not None:
+            if parsed is not None and layout.directory_of(parsed[0], fan_out) == directory:
                 replica, stored_bytes = parsed
                 entries.append(encode_entry(FooterEntry(replica, RecordKind.CHUNK, 0, stored_bytes)))
                 files.used_bytes += file_bytes(stored_bytes)

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from shoal.base.digests import sha256
-from shoal.base.errors import DiskFailed, StorageFull, Throttled
+from shoal.base.errors import DiskFailed, StorageFull, Throttled, TransientError
 from shoal.formats.volume import VolumeFormat
 from shoal.ports.chunk_store import StoredReplica
 from shoal.store import layout
@@ -148,6 +148,18 @@ async def test_a_file_whose_name_cannot_be_synced_takes_no_space(monkeypatch: py
     assert (world.durable, world.volume.is_failed) == ([], False)
     await world.put(1, content(1, 3000))
     assert [info.replica for info in world.durable] == [replica(1)]
+
+
+async def test_a_file_that_somebody_took_away_is_refused_and_fails_nothing() -> None:
+    world = await world_on(new_disk())
+    writer = await world.files.create(IncomingReplica(replica(1), 3000, on_end=lambda: None), world.publisher)
+    await writer.write(content(1, 3000))
+    (name,) = await world.names()
+    await world.disk.unlink(f"{layout.directory_of(replica(1), IDENTITY.fan_out)}/{name}")
+    with pytest.raises(TransientError, match="was taken away"):
+        await writer.finish(sha256(content(1, 3000)))
+    assert (world.durable, world.volume.is_failed) == ([], False)
+    await world.put(1, content(1, 3000))
 
 
 async def test_what_is_removed_takes_no_space_also_if_that_is_not_durable_yet(monkeypatch: pytest.MonkeyPatch) -> None:

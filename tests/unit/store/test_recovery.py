@@ -3,9 +3,10 @@
 import pytest
 
 from shoal.base.env import OpenMode
-from shoal.formats.segment import ENTRY_BYTES, TRAILER_BYTES
+from shoal.formats.segment import ENTRY_BYTES, TRAILER_BYTES, key_of
 from shoal.formats.volume import VolumeFormat
 from shoal.store import layout
+from shoal.store.index import ReplicaState
 from shoal.store.recovery import DamagedRange, Recovered, recover
 from shoal.testing.sim.disk import SimDisk, Survival
 from support.stores import (
@@ -109,6 +110,25 @@ async def test_an_unreadable_segment_is_kept_and_its_number_never_used_again() -
     assert found.damage == [DamagedRange(1, 0, disk.size_now(SEGMENT))]
     assert found.next_number > 1
     assert await disk.exists(SEGMENT)
+
+
+async def test_a_file_in_anothers_directory_is_not_a_replica_and_stays() -> None:
+    disk = await killed()
+    store = await open_store(disk, seed=5)
+    await put(store, replica(10), content(10, 3000))
+    await put(store, replica(12), content(12, 3000))
+    await store.delete(replica(12))
+    await stop()
+    for number in (10, 12):
+        copy = await disk.open(f"{layout.directory_path(1)}/{layout.file_name(replica(number), 3000)}", OpenMode.CREATE)
+        await copy.close()
+    log = EventLog()
+    found = await recovered(disk, log)
+    assert len(log.named("file_unknown")) == 2
+    assert len(await disk.list(layout.directory_path(1))) == 2
+    row = found.index.get(key_of(replica(12)))
+    assert row is not None
+    assert row.state == ReplicaState.DELETED
 
 
 async def test_unfinished_files_go_and_unknown_names_stay() -> None:

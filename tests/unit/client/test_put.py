@@ -26,6 +26,7 @@ from shoal.wiring.stream_source import StreamSource
 from shoal.wiring.transfers import BytesSource
 from support.client_lab import content, refs_of
 from support.client_parts import Parts
+from support.links import until
 
 TARGET = ObjectName("default", "key")
 
@@ -263,7 +264,8 @@ def test_what_is_durable_is_released_and_nothing_before() -> None:
         source = OddSource(content(55), None)
         case.chunks.gates = {2: asyncio.Event()}
         putting = asyncio.get_running_loop().create_task(case.put(source, parallel=2))
-        await asyncio.sleep(0.001)
+        await until(lambda: len(source.released) >= 2)
+        await asyncio.sleep(0.001)  # for more, if more were released
         assert source.released == [10, 20]
         case.chunks.gates[2].set()
         await putting

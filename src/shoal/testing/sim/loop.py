@@ -389,8 +389,9 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 @contextmanager
 def _garbage_at_rest() -> Iterator[None]:
-    """Collection only when asked for, and of nothing that was there before."""
-    was_enabled = gc.isenabled()
+    """Collection only when asked for, and of nothing that was there before. Whoever has frozen what was there before
+    that, because all of it takes long to look through, thaws it too."""
+    was_enabled, is_ours = gc.isenabled(), not gc.get_freeze_count()
     with warnings.catch_warnings(), _unraisable_to(lambda _: None):
         warnings.simplefilter("ignore")
         gc.collect()  # what others left behind is no failure of this seed
@@ -399,7 +400,8 @@ def _garbage_at_rest() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.unfreeze()
+        if is_ours:
+            gc.unfreeze()
         if was_enabled:
             gc.enable()
 

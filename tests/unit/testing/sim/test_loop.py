@@ -277,6 +277,17 @@ def test_the_real_world_is_back_after_a_run() -> None:
     assert gc.isenabled()
 
 
+@pytest.mark.parametrize("is_frozen", [True, False])
+def test_a_run_leaves_the_heap_frozen_or_not_as_it_was(is_frozen: bool) -> None:
+    async def main(loop: SimLoop) -> None: ...
+
+    gc.unfreeze()
+    if is_frozen:
+        gc.freeze()
+    play(main)
+    assert (gc.get_freeze_count() > 0) is is_frozen
+
+
 def started(loop: SimLoop, process: Process, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     """A task that belongs to `process`."""
     return loop.create_task(work, name="work", context=context_of(process))

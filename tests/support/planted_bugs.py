@@ -9,28 +9,41 @@ import msgspec
 
 from shoal.base.env import Env
 from shoal.base.errors import QuorumNotReached
-from shoal.base.ids import NodeId
+from shoal.base.ids import NodeId, parse_file_id
 from shoal.base.units import KIB, MILLISECOND, SECOND
+from shoal.client.cluster_view import PlacementWish
+from shoal.client.put import ObjectPut, PutOptions
+from shoal.core.catalog import files, rows
 from shoal.core.catalog.chunks import WriteRules
+from shoal.core.catalog.versions import release
+from shoal.core.names import ObjectName
 from shoal.core.placement import spread
 from shoal.core.trust import receipts
 from shoal.engine.overlay import OverlayTx
 from shoal.engine.sqlite import SqliteEngine
+from shoal.formats import keys
+from shoal.formats.keys import Range
 from shoal.formats.segment.scan import Damage, Scanner, SegmentScan
+from shoal.gateway.jsonl.call import Call
+from shoal.gateway.jsonl.reply import PLAIN, Answer
+from shoal.gateway.jsonl.service import FILE_COMMANDS
+from shoal.model.catalog import Bucket, Version
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapDelta
-from shoal.model.messages.objects import ChunkUpload
+from shoal.model.messages.objects import ChunkUpload, Commit
 from shoal.ports.chunk_store import ChunkStore
+from shoal.ports.engine import Tx
 from shoal.ports.log import Log
+from shoal.ports.transfer import Source
 from shoal.store.disk import open_disk_store
 from shoal.store.layout import FILES, SEGMENTS
 from shoal.store.settings import StoreSettings
 from shoal.testing.sim.cluster import Hands, OpenStore
-from shoal.testing.sim.contents import Placements
+from shoal.testing.sim.contents import ContentSettings
 from shoal.testing.sim.disk import DiskOperation, FaultKind, OperationKind, SimDisk
 from shoal.testing.sim.disk_harm import ROT
 from shoal.testing.sim.network_faults import NetworkFaults
 from shoal.testing.sim.sqlite_vfs import open_sim_engine
-from shoal.testing.sim.swarm import SwarmOptions
+from shoal.testing.sim.swarm import SwarmOptions, tiny_memory_bytes
 
 _COMMITS_AT_START = 10
 _SEGMENT_BYTES = 64 * KIB
@@ -83,10 +96,22 @@ def rotting(options: SwarmOptions) -> SwarmOptions:
             calm_mean_ns=SECOND,
         ),
         workload=replace(
-            options.workload, work=replace(options.workload.work, chunk_bytes=chunk_bytes, placements=Placements())
+            options.workload, work=replace(options.workload.work, contents=ContentSettings(chunk_bytes, chunk_bytes))
         ),
         rest=("node-1",),
     )
+
+
+def cramped(options: SwarmOptions) -> SwarmOptions:
+    """Nodes have memory for one or two of the largest chunks."""
+    memory_bytes = tiny_memory_bytes(options.workload.work.contents.chunk_bytes_max)
+    return replace(options, shape=replace(options.shape, node=replace(options.shape.node, memory_bytes=memory_bytes)))
+
+
+def filing(options: SwarmOptions) -> SwarmOptions:
+    """Users keep files, and there is no network that does anything wrong."""
+    options = mostly(put=1, filing=20)(options)
+    return replace(options, workload=replace(options.workload, acknowledged_min=0, operations=200))
 
 
 _right_quorum = spread.write_quorum
@@ -213,6 +238,40 @@ def _apply_in_any_order(cluster_map: ClusterMap, delta: MapDelta) -> ClusterMap:
     return msgspec.structs.replace(cluster_map, version=version, nodes=nodes)
 
 
+def _spare_oldest(tx: Tx, _bucket: Bucket, _name: str, *, span: Range, rows_max: int) -> bool:
+    """Remove all versions of a purged name but one."""
+    del rows_max
+    for key, value in tx.scan(*span, limit=1000)[:-1]:
+        tx.delete(key)
+        release(tx, rows.VERSION.load(value))
+    return False
+
+
+def _show_whose_ever(tx: Tx, bucket: Bucket, key: str, *, version: Version) -> None:
+    """Nobody looks whether a file id is another's."""
+    if bucket.has_file_ids and rows.FILE.find(tx, keys.file(parse_file_id(version.file_id))) is None:
+        files.show_file(tx, bucket, key, version=version)
+
+
+def _same_uuid(_token: bytes) -> str:
+    return "00000000-0000-4000-8000-000000000000"
+
+
+def _wish_nothing(key: str, _copies: int = 0, _selector: str | None = None) -> PlacementWish:
+    return PlacementWish(key)
+
+
+_right_put = ObjectPut.run
+
+
+async def _put_in_any_case(put: ObjectPut, target: ObjectName, source: Source, options: PutOptions) -> Commit:
+    return await _right_put(put, target, source, replace(options, before_commit=None))
+
+
+async def _say_done(_call: Call) -> Answer:
+    return PLAIN
+
+
 class _EarlyTx(OverlayTx):
     """A transaction that reads current versions as they were before it was its turn."""
 
@@ -308,7 +367,7 @@ PLANTED_BUGS = (
     ),
     PlantedBug(
         "a primary is counted twice",
-        "one node counted twice: accepted",
+        ": accepted",
         patches=(("shoal.core.catalog.chunks._check_receipts", _count_receipts),),
         change=mostly(put=1, trespass=3),
     ),
@@ -340,6 +399,50 @@ PLANTED_BUGS = (
         "came again",
         patches=(("shoal.core.catalog.refusals.keep_refusal", _believe),),
         change=mostly(put=1, put_if=4, delete=1, echo=4),
+    ),
+    PlantedBug(
+        "a purge leaves a former version",
+        "folder-",
+        patches=(("shoal.core.catalog.purge._remove", _spare_oldest),),
+        change=filing,
+    ),
+    PlantedBug(
+        "a purge forgets the id of the file",
+        "and is over",
+        patches=(("shoal.core.catalog.purge.end_file", _believe),),
+        change=filing,
+    ),
+    PlantedBug(
+        "two files get one id",
+        "was given the id of",
+        patches=(
+            ("shoal.client.put.uuid_text", _same_uuid),
+            ("shoal.core.catalog.commit.show_file", _show_whose_ever),
+        ),
+        change=filing,
+    ),
+    PlantedBug(
+        "an upload that was broken off is stored",
+        "had broken that off",
+        patches=(("shoal.client.client.ObjectPut.run", _put_in_any_case),),
+        change=filing,
+    ),
+    PlantedBug(
+        "how many copies are wanted is not told",
+        "were wanted",
+        patches=(("shoal.client.put.PlacementWish", _wish_nothing),),
+    ),
+    PlantedBug(
+        "memory is never given back",
+        "not over after",
+        patches=(("shoal.node.admission.Share.let_go", _believe),),
+        change=cramped,
+    ),
+    PlantedBug(
+        "a door deletes nothing and says that it did",
+        "visitor/",
+        patches=(("shoal.testing.sim.gateway.FILE_COMMANDS", {**FILE_COMMANDS, "delete_file": _say_done}),),
+        change=mostly(put=1, visit=5),
     ),
 )
 """The regression suite of the simulator: each of them must be found within a few seeds."""

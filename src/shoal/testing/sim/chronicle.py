@@ -25,6 +25,10 @@ COPIES = "copies"
 """The same of how many copies its user wanted; 0 or nothing are those of the cluster."""
 
 
+HISTORY_MAX = 100
+"""Operations on one key, but for those that were under way when it was reached."""
+
+
 class WrongBytes(SimulationFailed):
     """A reader was given bytes that were never written under that version."""
 
@@ -126,6 +130,15 @@ class Chronicle:
         self._file_ids[file_id] = whose
 
     # Registers.
+
+    def register(self, name: str) -> str:
+        """The key that is the register `name` now: it gets another one when so much was done with its last that the
+        search for an order would take long."""
+        key, changes = name, 0
+        while len(self._history.get(key, ())) >= HISTORY_MAX:
+            changes += 1
+            key = f"{name}.{changes}"
+        return key
 
     def begin(self, key: str, action: Write | CompareAndSet) -> Attempt:
         """From now on readers may find what `action` writes; whoever dies waiting leaves it open for ever."""

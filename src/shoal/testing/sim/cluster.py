@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Protocol
 
-from shoal.base.env import Env
+from shoal.base.env import Clock, Env
 from shoal.base.ids import Address, NodeId
 from shoal.client.client import Client
 from shoal.client.remote_catalog import RemoteCatalog
@@ -32,6 +32,7 @@ from shoal.store.disk import open_disk_store
 from shoal.store.settings import StoreSettings
 from shoal.testing.sim.disk import SimDisk
 from shoal.testing.sim.host import Host, Life
+from shoal.testing.sim.link import SimLink
 from shoal.testing.sim.replica_watch import ReplicaWatch, WatchedStore
 from shoal.testing.sim.sqlite_vfs import open_sim_engine
 from shoal.testing.sim.world import World
@@ -49,6 +50,14 @@ _NODE_PORT = 9201
 def node_names(count: int) -> list[str]:
     """The hosts of that many nodes."""
     return [f"node-{number}" for number in range(1, count + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class TinyNodeSettings(NodeSettings):
+    """With less memory than an operator may give: chunks are smaller here than the smallest budget expects."""
+
+    def __post_init__(self) -> None:
+        """Nothing is refused."""
 
 
 class OpenEngine(Protocol):
@@ -83,7 +92,8 @@ class ClusterShape:
     store: StoreSettings
     node: NodeSettings
     client: ClientSettings
-    sweep_ns: int
+    coordinator: CoordinatorSettings
+    """But for what `cluster` says."""
 
 
 class SimCluster:
@@ -158,9 +168,7 @@ class SimCluster:
                 keys=self.keys(),
                 box=AesGcmBox(self._kek, life.env.secrets),
                 first_key=self.credential,
-                settings=CoordinatorSettings(
-                    cluster_id=CLUSTER_ID, cluster=self.shape.cluster, sweep_ns=self.shape.sweep_ns
-                ),
+                settings=replace(self.shape.coordinator, cluster=self.shape.cluster),
                 log=life.log,
             )
             self.engine = engine
@@ -211,10 +219,16 @@ class SimCluster:
             settings=self.shape.client,
         )
 
+    def link(self, host: str, clock: Clock) -> SimLink:
+        """Another link of that host, with connections of its own."""
+        return SimLink(self._world.network, host, clock)
+
     @asynccontextmanager
-    async def client(self, life: Life, *, link: NodeLink | None = None) -> AsyncIterator[Client]:
-        """A client in the process `life`."""
-        remote = self.catalog(life, link=link)
+    async def client(
+        self, life: Life, *, link: NodeLink | None = None, credential: Credential | None = None
+    ) -> AsyncIterator[Client]:
+        """A client in the process `life`, which closes the link that it is given, or else that of the process."""
+        remote = self.catalog(life, link=link, credential=credential)
         client = Client(
             life.env,
             link=link or life.link,

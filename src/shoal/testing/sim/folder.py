@@ -129,7 +129,9 @@ class Folder:
         try:
             found = await client.find_file(self.bucket, filed.file_id)
         except NotFound:
-            filed.is_missed = filed.is_missed or filed.is_live
+            if filed.is_live:
+                filed.is_missed = True
+                await self._check_unseen(client, filed)
             return
         if filed.is_missed:
             raise FolderDisturbed(f"{self._called(filed)} is back, and was purged")
@@ -140,6 +142,9 @@ class Folder:
         with suppress(NotFound):
             await client.find_file(self.bucket, filed.file_id)
             raise FolderDisturbed(f"{self._called(filed)} is found by its id, and is over")
+        await self._check_unseen(client, filed)
+
+    async def _check_unseen(self, client: Client, filed: Filed) -> None:
         for version, tag in filed.versions:
             with suppress(NotFound):
                 await client.stat(self.bucket, filed.key, version)

@@ -32,6 +32,6 @@ class ReadBack:
                 await reader.read_kept(key, tag)
             for claim in self._chronicle.claims:
                 await claim.read_back(client)
-            await reader.list_registers(self._chronicle.registers, page=100)
+            await reader.list_registers(page=100)
         self.is_done = True
         await asyncio.Event().wait()

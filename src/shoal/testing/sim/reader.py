@@ -1,6 +1,6 @@
 """All that a user of a simulated cluster can look at, each answer held against the chronicle."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from random import Random
 
@@ -59,8 +59,8 @@ class Reader:
             return False
         return True
 
-    async def list_registers(self, names: Sequence[str], *, page: int) -> None:
-        """List all names below `register/`; `names` are those that may be there."""
+    async def list_registers(self, *others: str, page: int) -> None:
+        """List all names below `register/`: registers, and `others` that may be there."""
         after = ""
         while True:
             reading = self._chronicle.reading()
@@ -68,6 +68,7 @@ class Reader:
                 ListObjects(bucket=BUCKET, prefix=REGISTERS, after=after, limit=page)
             )
             keys = [each.key for each in listed.objects]
+            names = [*self._chronicle.registers, *others]
             within = [name for name in names if after < name <= (listed.next_after or name)]
             self._chronicle.check_listed(keys, within, reading)
             if not listed.next_after:

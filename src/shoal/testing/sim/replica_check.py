@@ -71,7 +71,9 @@ def _check_wishes(snapshot: Snapshot) -> None:
     """The catalog remembers how many copies a user wanted, so that as many can be made."""
     for _, value in [row for span in _VERSIONS for row in snapshot.scan(*span, limit=_ROWS_MAX)]:
         version = rows.VERSION.load(value)
-        copies = int(version.metadata.get(COPIES, 0))
+        if COPIES not in version.metadata:
+            continue
+        copies = int(version.metadata[COPIES])
         for known in known_chunks(snapshot, version.chunks):
             if known.row.copies != copies:
                 raise ReplicaLost(

@@ -115,8 +115,8 @@ class SeedRun:
 
     async def _main(self, _world: World) -> None:
         self.cluster.start()
-        for name in self.workload.client_names:
-            self.world.host(name).start(self.workload.program)
+        for name, program in self.workload.programs.items():
+            self.world.host(name).start(program)
         await self._storm()
         await self._go_on_without_rest()
         await self._restart_all()
@@ -124,7 +124,7 @@ class SeedRun:
 
     async def _storm(self) -> None:
         """Faults while clients work, and in the middle a power cut of the whole cluster."""
-        nemesis = Nemesis(self.world, [*self.cluster.server_names, *self.workload.client_names], self.options.nemesis)
+        nemesis = Nemesis(self.world, [*self.cluster.server_names, *self.workload.programs], self.options.nemesis)
         strikes = self.world.loop.spawn(nemesis.strikes(), name="nemesis", context=context_of(None))
         await self._watch(
             lambda: self.chronicle.acknowledged_count >= self.options.blackout_at or self.workload.is_enough

@@ -11,18 +11,36 @@ from random import Random
 
 from shoal.base.units import HOUR, KIB, MIB, MILLISECOND, SECOND
 from shoal.client.settings import ClientSettings
+from shoal.coordinator.settings import CoordinatorSettings
+from shoal.core.catalog.purge import PURGE_ROWS
 from shoal.core.placement.selector import SELECTOR_NAMES
+from shoal.gateway.jsonl.call import Placing
+from shoal.gateway.jsonl.settings import DoorLimits
 from shoal.model.cluster import INLINE_CHUNKS_MAX, PAGE_CHUNKS_MAX, ClusterSettings
-from shoal.node.settings import NodeSettings
+from shoal.node.primary_put import WHOLE_MAX
 from shoal.store.settings import StoreSettings
-from shoal.testing.sim.cluster import COORDINATOR, COORDINATOR_ADDRESS, ClusterShape, node_names
-from shoal.testing.sim.contents import Placements
+from shoal.testing.sim.cluster import (
+    CLUSTER_ID,
+    COORDINATOR,
+    COORDINATOR_ADDRESS,
+    ClusterShape,
+    TinyNodeSettings,
+    node_names,
+)
+from shoal.testing.sim.contents import ContentSettings
 from shoal.testing.sim.disk_harm import DISK_HARMS, MEDIUM_HARMS, ROT, Sick
+from shoal.testing.sim.gateway import GatewaySettings
 from shoal.testing.sim.nemesis import HARMS, HOST_HARMS, ROUTE_HARMS, NemesisSettings
 from shoal.testing.sim.network_faults import draw_network_faults
 from shoal.testing.sim.worker import MIX, WorkSettings
 from shoal.testing.sim.workload import WorkloadSettings
 from shoal.testing.sim.world import WorldSettings
+
+_STREAMED_BYTES_MAX = 400 * KIB
+_SEAL_BYTES_MAX = 256
+_SMALL_SHARES = 32
+_LARGE_SHARES = 11
+"""Of a node's memory: a replica counts four times, and a lane has at least an eighth, or three for large ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +95,8 @@ def seed_options(seed: int, profile: Profile = SWARM) -> SwarmOptions:
 def draw_options(rng: Random, profile: Profile = SWARM) -> SwarmOptions:
     """The options that `rng` stands for."""
     chunk_bytes = rng.choice((512, 2 * KIB, 4 * KIB, 16 * KIB, 96 * KIB))
-    shape = _draw_shape(rng, chunk_bytes)
+    contents = ContentSettings(chunk_bytes, streamed_bytes_max=rng.choice((chunk_bytes, _STREAMED_BYTES_MAX)))
+    shape = _draw_shape(rng, contents)
     nemesis = _draw_nemesis(rng, profile, nodes=node_names(shape.nodes))
     rest = _draw_rest(rng, nemesis.sick.weak, nodes=node_names(shape.nodes))
     is_bare = nemesis.sick.weak is None and not rest
@@ -92,9 +111,8 @@ def draw_options(rng: Random, profile: Profile = SWARM) -> SwarmOptions:
         nemesis=nemesis,
         workload=_draw_workload(
             rng,
-            chunk_bytes,
+            _draw_wishes(rng, contents, nodes=shape.nodes, copies_min=1 if is_bare else 2),
             operations=rng.randint(*profile.operations),
-            placements=_draw_placements(rng, nodes=shape.nodes, copies_min=1 if is_bare else 2),
         ),
         blackout_at=rng.randint(5, 25),
         rest=rest,
@@ -125,7 +143,8 @@ def _draw_rest(rng: Random, weak: str | None, *, nodes: list[str]) -> tuple[str,
     return (weak or rng.choice(nodes),)
 
 
-def _draw_shape(rng: Random, chunk_bytes: int) -> ClusterShape:
+def _draw_shape(rng: Random, contents: ContentSettings) -> ClusterShape:
+    chunk_bytes = contents.chunk_bytes
     nodes = rng.randint(3, 5)
     heartbeat_ns = rng.choice((200, 500, 2000)) * MILLISECOND
     return ClusterShape(
@@ -141,7 +160,7 @@ def _draw_shape(rng: Random, chunk_bytes: int) -> ClusterShape:
             session_ttl_ns=rng.choice((5, 15, 60)) * SECOND,
         ),
         store=_draw_store(rng, chunk_bytes),
-        node=NodeSettings(
+        node=TinyNodeSettings(
             coordinator=COORDINATOR_ADDRESS,
             control_deadline_ns=rng.choice((1, 5)) * SECOND,
             forward_deadline_ns=rng.choice((2, 10)) * SECOND,
@@ -149,10 +168,14 @@ def _draw_shape(rng: Random, chunk_bytes: int) -> ClusterShape:
             heartbeat_retry_ns=rng.choice((200, 1000)) * MILLISECOND,
             identity_sync_ns=10 * SECOND,
             puts_max=rng.choice((2, 256)),
+            memory_bytes=rng.choice((256 * MIB, tiny_memory_bytes(contents.chunk_bytes_max))),
+            admission_ns=rng.choice((1, 10)) * SECOND,
+            rate_limit=rng.choice((None, None, MIB)),
         ),
         client=ClientSettings(
             control_deadline_ns=rng.choice((1, 3, 10)) * SECOND,
             patience_ns=rng.choice((5, 15, 30)) * SECOND,
+            busy_patience_ns=rng.choice((5, 600)) * SECOND,
             transfer_deadline_ns=rng.choice((3, 10)) * SECOND,
             read_head_deadline_ns=rng.choice((1, 5)) * SECOND,
             chunks_in_flight=rng.choice((1, 4)),
@@ -160,8 +183,20 @@ def _draw_shape(rng: Random, chunk_bytes: int) -> ClusterShape:
             piece_bytes=rng.choice((1 + max(chunk_bytes, 8 * KIB) // 3, 256 * KIB)),
             session_rotate_ns=rng.choice((5, 3600)) * SECOND,
         ),
-        sweep_ns=rng.choice((100, 500)) * MILLISECOND,
+        coordinator=CoordinatorSettings(
+            CLUSTER_ID,
+            sweep_ns=rng.choice((100, 500)) * MILLISECOND,
+            purge_rows=rng.choice((1, 2, PURGE_ROWS)),
+            purge_steps_max=rng.choice((1, 40)),
+            large_calls_max=rng.choice((1, 8)),
+        ),
     )
+
+
+def tiny_memory_bytes(chunk_bytes_max: int) -> int:
+    """For one or two of the largest chunks in each lane of a node's budget, so that most wait."""
+    small, large = min(chunk_bytes_max, WHOLE_MAX) + _SEAL_BYTES_MAX, chunk_bytes_max + _SEAL_BYTES_MAX
+    return max(_SMALL_SHARES * small, _LARGE_SHARES * large)
 
 
 def _draw_store(rng: Random, chunk_bytes: int) -> StoreSettings:
@@ -181,17 +216,18 @@ def _draw_store(rng: Random, chunk_bytes: int) -> StoreSettings:
     return replace(settings, queue_bytes_max=settings.batch_bytes_max * rng.choice((1, 4)))
 
 
-def _draw_placements(rng: Random, *, nodes: int, copies_min: int) -> Placements:
-    """What each object may want for itself; the one copy of an object may be where nobody reaches it, or lost, only if
-    no node stays dead, and none is weak."""
+def _draw_wishes(rng: Random, contents: ContentSettings, *, nodes: int, copies_min: int) -> ContentSettings:
+    """What each object may want for itself. There may be only one copy of it where no node is weak, and none stays
+    dead: else it could be lost, or out of reach."""
     copies = (0, *range(copies_min, nodes + 2))
-    return Placements(
+    return replace(
+        contents,
         copies=copies if rng.random() < 0.5 else (0,),
         selectors=(None, *SELECTOR_NAMES) if rng.random() < 0.5 else (None,),
     )
 
 
-def _draw_workload(rng: Random, chunk_bytes: int, *, operations: int, placements: Placements) -> WorkloadSettings:
+def _draw_workload(rng: Random, contents: ContentSettings, *, operations: int) -> WorkloadSettings:
     mix = {name: weight for name, weight in MIX.items() if name == "put" or rng.random() < 0.8}
     return WorkloadSettings(
         clients=rng.randint(2, 3),
@@ -200,9 +236,24 @@ def _draw_workload(rng: Random, chunk_bytes: int, *, operations: int, placements
         work=WorkSettings(
             registers=rng.randint(3, 8),
             think_mean_ns=rng.choice((50, 300, 1000)) * MILLISECOND,
-            chunk_bytes=chunk_bytes,
+            contents=contents,
             mix=mix,
-            placements=placements,
             hurry=rng.choice((0, 0.05, 0.2)),
         ),
+        gateway=_draw_gateway(rng, contents.chunk_bytes),
+    )
+
+
+def _draw_gateway(rng: Random, chunk_bytes: int) -> GatewaySettings:
+    """Everybody has a turn at once, or few have, and others wait or are refused."""
+    return GatewaySettings(
+        limits=DoorLimits(
+            small_bytes=rng.choice((512, 16 * KIB)),
+            medium_bytes=rng.choice((20 * KIB, MIB)),
+            medium_turns=rng.choice((1, 32)),
+            large_turns=rng.choice((1, 2)),
+            turn_wait_ns=rng.choice((1, 60)) * SECOND,
+            files_listed_max=rng.choice((2, 10_000)),
+        ),
+        placing=Placing(block_bytes=chunk_bytes, selector=rng.choice(SELECTOR_NAMES)),
     )

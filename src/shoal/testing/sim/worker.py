@@ -18,7 +18,7 @@ from shoal.client.client import Client
 from shoal.model.messages.objects import Precondition
 from shoal.testing.sim.cabinet import Cabinet
 from shoal.testing.sim.chronicle import TAG, Chronicle
-from shoal.testing.sim.contents import Contents, Placements
+from shoal.testing.sim.contents import Contents, ContentSettings
 from shoal.testing.sim.drawer import Drawer
 from shoal.testing.sim.filing import Filing
 from shoal.testing.sim.key_holder import CatalogUnder, KeyHolder
@@ -27,8 +27,12 @@ from shoal.testing.sim.nemesis import is_about_clocks
 from shoal.testing.sim.outcome import SURELY_NOT_DONE
 from shoal.testing.sim.reader import BUCKET, REGISTERS, Reader
 from shoal.testing.sim.trespasser import FORBIDDEN, Trespasser
+from shoal.testing.sim.visitor import Visitor
 
 SHELF = "shelf/"
+
+VISIT = "visit"
+"""What needs a gateway."""
 
 MIX: Mapping[str, int] = {
     "put": 30,
@@ -44,12 +48,15 @@ MIX: Mapping[str, int] = {
     "drawer": 22,
     "cabinet": 8,
     "filing": 22,
+    VISIT: 12,
     "access_key": 3,
     "trespass": 3,
     "echo": 8,
 }
 """Operations, and how often each comes."""
-WRITES = frozenset({"put", "put_if", "delete", "shelve", "unshelve", "drawer", "cabinet", "filing", "access_key"})
+WRITES = frozenset(
+    {"put", "put_if", "delete", "shelve", "unshelve", "drawer", "cabinet", "filing", VISIT, "access_key"}
+)
 """Those that change something, or nearly always do."""
 
 _SHELVES = 2
@@ -64,9 +71,8 @@ class WorkSettings:
 
     registers: int
     think_mean_ns: int
-    chunk_bytes: int
+    contents: ContentSettings
     mix: Mapping[str, int]
-    placements: Placements
     hurry: float
     """That a user gives an operation up in the middle, within about a second."""
 
@@ -82,20 +88,21 @@ class Worker:
         *,
         settings: WorkSettings,
         trespasser: Trespasser,
+        visitor: Visitor,
         repeat: Callable[[Random], Awaitable[str]],
         catalog_under: CatalogUnder,
     ) -> None:
-        """`repeat` sends something again that was answered already; `catalog_under` asks under another key."""
+        """`visitor` goes to the gateway; `repeat` sends something again that was answered already; `catalog_under` asks
+        under another key."""
         self._client = client
         self._chronicle = chronicle
         self._settings = settings
         self._trespasser = trespasser
+        self._visitor = visitor
         self._repeat = repeat
         self._rng = Random(name)
         self._reader = Reader(client, chronicle, self._rng)
-        self._contents = Contents(
-            chronicle, self._rng, chunk_bytes=settings.chunk_bytes, placements=settings.placements
-        )
+        self._contents = Contents(chronicle, self._rng, settings.contents)
         own = Random(f"{name}/own")
         self._drawer_of_mine = Drawer(name, client, chronicle, contents=self._contents, rng=own)
         self._cabinet_of_mine = Cabinet(name, client, contents=self._contents, rng=own)
@@ -215,8 +222,7 @@ class Worker:
         return "done" if await self._reader.read_version(*chosen) else "found nothing"
 
     async def _list(self) -> str:
-        names = [f"{REGISTERS}{number}" for number in range(self._settings.registers)]
-        await self._reader.list_registers([*names, FORBIDDEN], page=_PAGE)
+        await self._reader.list_registers(FORBIDDEN, page=_PAGE)
         return "done"
 
     async def _versions(self) -> str:
@@ -234,6 +240,9 @@ class Worker:
     async def _filing(self) -> str:
         return await self._filing_of_mine.step(self._tag)
 
+    async def _visit(self) -> str:
+        return await self._visitor.step(self._tag)
+
     async def _access_key(self) -> str:
         return await self._key_holder.step()
 
@@ -249,7 +258,8 @@ class Worker:
 
     def _register(self) -> str:
         """Low numbers more often: where many meet, more goes wrong."""
-        return f"{REGISTERS}{int(self._settings.registers * self._rng.random() ** 2)}"
+        number = int(self._settings.registers * self._rng.random() ** 2)
+        return self._chronicle.register(f"{REGISTERS}{number}")
 
     def _shelf(self) -> str:
         return f"{SHELF}{self._rng.randrange(_SHELVES)}"

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 
 from shoal.base.errors import TransientError
 from shoal.client.client import Client
@@ -10,9 +11,11 @@ from shoal.core.trust.signing import Credential
 from shoal.testing.sim.chronicle import Chronicle
 from shoal.testing.sim.cluster import SimCluster
 from shoal.testing.sim.echo import Echoes, EchoLink
-from shoal.testing.sim.host import Life
+from shoal.testing.sim.gateway import GATEWAY, Gateway, GatewaySettings, ask
+from shoal.testing.sim.host import Life, Program
 from shoal.testing.sim.trespasser import Trespasser
-from shoal.testing.sim.worker import Worker, WorkSettings
+from shoal.testing.sim.visitor import Visitor
+from shoal.testing.sim.worker import VISIT, Worker, WorkSettings
 
 _LOOK_S = 0.5
 
@@ -25,6 +28,8 @@ class WorkloadSettings:
     workers: int
     operations: int
     work: WorkSettings
+    gateway: GatewaySettings
+    """Of the gateway, if anybody goes there."""
     acknowledged_min: int = 30
     """Work goes on until so many puts were acknowledged, too."""
 
@@ -47,6 +52,14 @@ class Workload:
         return [f"client-{number}" for number in range(1, self._settings.clients + 1)]
 
     @property
+    def programs(self) -> dict[str, Program]:
+        """What runs beside the cluster, by host: the clients, and the gateway that they go to."""
+        programs: dict[str, Program] = dict.fromkeys(self.client_names, self.program)
+        if VISIT in self._settings.work.mix:
+            programs[GATEWAY] = Gateway(self._cluster, self._settings.gateway).program
+        return programs
+
+    @property
     def is_enough(self) -> bool:
         """Whether as much was done as was wanted."""
         settings, chronicle = self._settings, self._chronicle
@@ -59,8 +72,8 @@ class Workload:
 
     async def program(self, life: Life) -> None:
         """Work until it is enough, then rest."""
-        name = life.process.name.partition(".")[0]
-        self._resting.pop(name, None)
+        host = life.process.name.partition(".")[0]
+        self._resting.pop(host, None)
         async with self._cluster.client(life, link=EchoLink(life.link, self._echoes)) as client:
             await await_members(client, self._cluster.shape.nodes)
             false = Credential(self._cluster.credential.key_id, b"guessed")
@@ -68,18 +81,30 @@ class Workload:
             trespasser = Trespasser(life, self._cluster.catalog(life), client.view, stranger=stranger)
             async with asyncio.TaskGroup() as group:
                 for number in range(self._settings.workers):
+                    name = f"{life.env.rng.below(1 << 32)}"
                     worker = Worker(
-                        f"{life.env.rng.below(1 << 32)}",
+                        name,
                         client,
                         self._chronicle,
                         settings=self._settings.work,
                         trespasser=trespasser,
+                        visitor=self._visitor(name, life),
                         catalog_under=lambda credential: self._cluster.catalog(life, credential=credential),
                         repeat=partial(self._echoes.repeat, life.link, life.env.clock),
                     )
                     group.create_task(self._work(worker), name=f"worker-{number}")
-        self._resting[name] = None
+        self._resting[host] = None
         await asyncio.Event().wait()
+
+    def _visitor(self, name: str, life: Life) -> Visitor:
+        return Visitor(
+            f"visitor/{name}",
+            partial(ask, link=life.link, clock=life.env.clock),
+            self._chronicle,
+            contents=self._settings.work.contents,
+            nodes=self._cluster.shape.nodes,
+            rng=Random(f"{name}/visitor"),
+        )
 
     async def _work(self, worker: Worker) -> None:
         while not self.is_enough:

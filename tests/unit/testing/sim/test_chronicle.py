@@ -5,9 +5,10 @@ from itertools import count
 import pytest
 
 from shoal.base.errors import InvariantBroken
-from shoal.testing.sim.chronicle import Chronicle, WrongBytes
+from shoal.testing.sim.chronicle import HISTORY_MAX, Chronicle, WrongBytes
 from shoal.testing.sim.ledger import LedgerBroken
 from shoal.testing.sim.linearizability import CompareAndSet, NotLinearizable, Write
+from shoal.testing.sim.version_book import VersionLost
 
 
 def new_chronicle() -> Chronicle:
@@ -121,3 +122,22 @@ def test_a_write_that_was_surely_not_done_may_not_be_read() -> None:
     with pytest.raises(LedgerBroken):
         chronicle.read("a", "put 2", chronicle.reading())
     assert chronicle.ledger.open_count == 0
+
+
+def test_a_register_that_has_seen_much_gets_another_key() -> None:
+    chronicle = new_chronicle()
+    for number in range(HISTORY_MAX):
+        assert chronicle.register("k") == "k"
+        written(chronicle, "k", f"put {number}")
+    assert chronicle.register("k") == "k.1"
+    for number in range(HISTORY_MAX):
+        written(chronicle, "k.1", f"again {number}")
+    assert chronicle.register("k") == "k.2"
+    assert chronicle.register("other") == "other"
+
+
+def test_a_file_id_is_given_once() -> None:
+    chronicle = new_chronicle()
+    chronicle.take_file_id("id", "folder/name")
+    with pytest.raises(VersionLost, match="given the id of 'folder/name'"):
+        chronicle.take_file_id("id", "folder/name")

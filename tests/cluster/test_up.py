@@ -17,7 +17,7 @@ import pytest
 from shoal.base.errors import QuorumNotReached
 from shoal.base.units import SECOND
 from support.objects import put_bytes, read_bytes
-from support.processes import SHOAL, LocalProcesses, child_pids, eventually, shoal, shoal_up
+from support.processes import SHOAL, LocalProcesses, child_pids, eventually, is_running, shoal, shoal_up
 
 CONTENT = Random(1).randbytes(300_000)
 GONE_WITHIN_S = 1.0
@@ -36,13 +36,6 @@ def status_of(cluster: LocalProcesses) -> list[dict[str, object]]:
     assert done.exit_code == 0, done
     nodes: list[dict[str, object]] = json.loads(done.output)["nodes"]
     return nodes
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @contextmanager

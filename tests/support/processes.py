@@ -96,6 +96,14 @@ def child_pids(parent: int) -> dict[str, int]:
     return found
 
 
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, that has not ended: one that nobody has asked about has a number still."""
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def unfinished_files(data: Path) -> list[Path]:
     """What a put that broke off could leave on the disks of the nodes below `data`."""
     return [*data.glob("node-*/**/*.tmp"), *data.glob("node-*/**/*.part")]

@@ -30,8 +30,13 @@ class Claims:
     async def run(self, key: bytes, change: asyncio.Future[Any]) -> None:
         """Hold the address until `change` ends, and wait for that. Raises what it raises."""
         self._running[key] = change
-        change.add_done_callback(lambda _: self._running.pop(key, None))
+        change.add_done_callback(lambda _: self._end(key, change))
         await asyncio.shield(change)
+
+    def _end(self, key: bytes, change: asyncio.Future[Any]) -> None:
+        self._running.pop(key, None)
+        if not change.cancelled():
+            change.exception()  # whoever waited may be gone, and asyncio would complain that nobody heard of it
 
 
 class Publisher:

@@ -1,6 +1,7 @@
 """One address, many who want to change it."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -90,3 +91,17 @@ async def test_claims_are_of_one_address_each() -> None:
     world = World()
     await world.publishing(info())
     await world.claims.settled(key_of(replica(2)))
+
+
+async def test_a_change_that_fails_behind_its_caller_bothers_nobody() -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    world = World()
+    task = await world.publishing(info())
+    task.cancel()
+    await asyncio.wait([task])
+    world.changes.pop().set_exception(StorageFull("no space"))
+    await world.claims.settled(KEY)
+    del task
+    gc.collect()
+    assert complaints == []

@@ -1,5 +1,6 @@
 """Open files of a real disk, for code that may block."""
 
+import errno
 import os
 import sys
 import threading
@@ -89,13 +90,11 @@ class RealBlockingFile:
                 raise DiskFailed("the disk failed to sync", path=self._path, errno=exc.errno) from exc
 
     def allocate(self, offset: int, length: int) -> None:
-        """See `File.allocate`; on macOS the file grows, but the space is not reserved."""
+        """See `File.allocate`; on macOS, and where the file system cannot reserve space, the file only grows."""
         self.require_sound()
         with self._call("allocate"):
-            if sys.platform == "darwin":
+            if not _is_reserved(self.descriptor, offset, length):
                 os.ftruncate(self.descriptor, max(self.size(), offset + length))
-            else:
-                os.posix_fallocate(self.descriptor, offset, length)
 
     def truncate(self, length: int) -> None:
         """See `File.truncate`."""
@@ -144,6 +143,19 @@ def full_sync(descriptor: int, *, is_directory: bool = False) -> None:
         os.fsync(descriptor)
     else:
         os.fdatasync(descriptor)
+
+
+def _is_reserved(descriptor: int, offset: int, length: int) -> bool:
+    """Reserve space; False where it cannot be done. glibc writes zeros instead of saying so, musl does not."""
+    if sys.platform == "darwin":
+        return False
+    try:
+        os.posix_fallocate(descriptor, offset, length)
+    except OSError as exc:
+        if exc.errno != errno.EOPNOTSUPP:
+            raise
+        return False
+    return True
 
 
 def _after(views: list[memoryview], written: int) -> list[memoryview]:

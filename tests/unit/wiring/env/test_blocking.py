@@ -1,5 +1,6 @@
 """Descriptors: short calls, failed syncs, and when they are closed."""
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -53,6 +54,23 @@ def raising(error: OSError) -> Callable[..., int]:
         raise error
 
     return call
+
+
+def test_a_file_system_that_cannot_reserve_space_grows_the_file(
+    file: RealBlockingFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", raising(OSError(errno.EOPNOTSUPP, "not supported")))
+    file.allocate(0, 5000)
+    assert (file.size(), file.pread(0, 5000)) == (5000, bytes(5000))
+    file.allocate(0, 10)
+    assert file.size() == 5000
+
+
+def test_space_that_cannot_be_had_is_refused(file: RealBlockingFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", raising(OSError(errno.ENOSPC, "full")))
+    with pytest.raises(StorageFull):
+        file.allocate(0, 5000)
+    assert file.size() == 0
 
 
 def test_a_failed_sync_is_never_repeated(file: RealBlockingFile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,12 @@
 """First starts that end at a chosen change of what is on the disk, and the starts that come after them.
 
-    python first_start.py coordinator|node DIR EVERY
+    python first_start.py coordinator|node|names DIR EVERY
 
 A start is the product's own command line in a process that is forked from here, so that it costs no time to import
 anything. It kills itself (SIGKILL) behind its n-th call of the operating system that makes, renames or removes a name,
 or syncs something; EVERY-th of them, from the first on, until a start gets by. What each leaves is looked at, and the
-same command line must then get ready. The last line says how many starts were killed.
+same command line must then get ready. The last line says how many starts were killed. `names` looks
+instead at what is durable when they are ready.
 """
 
 import os
@@ -23,7 +24,7 @@ from unittest import mock
 
 import msgspec
 
-from shoal.app.child import LIFELINE, Ready
+from shoal.app.child import LIFELINE, Ready, say_ready
 from shoal.app.cli import main
 from shoal.formats.identity import unpack_identity
 from shoal.node.identity import IDENTITY_PATH
@@ -65,8 +66,12 @@ class Process:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def run(words: list[str], *, dies_at: int = 0) -> Process:
-    """`dies_at`: the number of the change behind which it kills itself; 0: none."""
+Change = Callable[[str, tuple[Any, ...]], None]
+"""Told of each change of what is on the disk, once it is done: the name of the call, and its arguments."""
+
+
+def run(words: list[str], *, told: Change | None = None, on_ready: Callable[[], None] = lambda: None) -> Process:
+    """The process tells `told` of its changes, and does `on_ready` before it says that it is."""
     output, stdout = os.pipe()
     watched, lifeline = os.pipe()
     pid = os.fork()
@@ -75,7 +80,7 @@ def run(words: list[str], *, dies_at: int = 0) -> Process:
         os.dup2(stdout, sys.stdout.fileno())
         os.close(stdout)
         os.environ[LIFELINE] = str(watched)
-        with dying(dies_at):
+        with telling(told or (lambda _name, _arguments: None), on_ready):
             status = main(words)
         sys.stdout.flush()
         os._exit(status)
@@ -85,32 +90,70 @@ def run(words: list[str], *, dies_at: int = 0) -> Process:
 
 
 @contextmanager
-def dying(number: int) -> Iterator[None]:
-    """This process ends behind its change number `number`."""
-    left = number
+def telling(told: Change, on_ready: Callable[[], None]) -> Iterator[None]:
+    """This process, until the end of the block."""
 
-    def counted(right: Callable[..., Any], *, is_open: bool) -> Callable[..., Any]:
+    def heard(name: str, right: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
-            nonlocal left
+            is_change = name != "open" or (arguments[1] & os.O_CREAT and not os.path.lexists(arguments[0]))
             result = right(*arguments, **named)
-            if not is_open or arguments[1] & os.O_CREAT:
-                left -= 1
-                if left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
+            if is_change:
+                told(name, arguments)
             return result
 
         return call
 
+    def ready_now(*arguments: Any, **named: Any) -> None:
+        on_ready()
+        say_ready(*arguments, **named)
+
     with ExitStack() as stack:
         for name in (*CALLS, "open"):
-            stack.enter_context(mock.patch.object(os, name, counted(getattr(os, name), is_open=name == "open")))
+            stack.enter_context(mock.patch.object(os, name, heard(name, getattr(os, name))))
+        stack.enter_context(mock.patch("shoal.app.child.say_ready", ready_now))
         yield
 
 
+def dying_at(number: int) -> Change:
+    """The process kills itself behind its change number `number`."""
+    left = number
+
+    def told(_name: str, _arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return told
+
+
+class Names:
+    """I know which names a process has made whose directory was not synced since."""
+
+    def __init__(self) -> None:
+        self._unsynced: dict[str, str] = {}
+
+    def told(self, name: str, arguments: tuple[Any, ...]) -> None:
+        """See `Change`."""
+        paths = [os.path.realpath(each) for each in arguments if isinstance(each, str | os.PathLike)]
+        if name == "fsync":
+            synced = os.readlink(f"/proc/self/fd/{arguments[0]}")
+            self._unsynced = {made: parent for made, parent in self._unsynced.items() if parent != synced}
+        if name in ("mkdir", "open", "rename", "replace"):
+            self._unsynced[paths[-1]] = os.path.dirname(paths[-1])
+        if name in ("unlink", "rename", "replace"):
+            self._unsynced.pop(paths[0], None)
+
+    def write(self, to: Path) -> None:
+        """Those that matter: a lock holds as long as its process lives."""
+        to.write_text("\n".join(made for made in self._unsynced if not made.endswith(".lock")))
+
+
 @contextmanager
-def ready(words: list[str]) -> Iterator[Ready]:
-    """The process, once it serves; killed at the end."""
-    process = run(words)
+def ready(words: list[str], *, unsynced: Path | None = None) -> Iterator[Ready]:
+    """The process, once it serves; killed at the end. `unsynced`: where it writes which names are not durable."""
+    names = Names()
+    process = run(words, told=names.told, on_ready=lambda: names.write(unsynced) if unsynced else None)
     line = process.said()
     try:
         assert line, f"{words} did not start"
@@ -121,7 +164,7 @@ def ready(words: list[str]) -> Iterator[Ready]:
 
 def killed(words: list[str], *, dies_at: int) -> bool:
     """Whether the start has come so far as to be killed there."""
-    process = run(words, dies_at=dies_at)
+    process = run(words, told=dying_at(dies_at))
     was_ready = bool(process.said())
     status = process.end()
     assert was_ready or status == -signal.SIGKILL, f"{words} ended with {status}"
@@ -200,6 +243,18 @@ def identity_in(data: Path) -> str | None:
     return unpack_identity(path.read_bytes()).node_id if path.exists() else None
 
 
+def look_at_names(at: Path, _every: int) -> int:
+    """Whoever is ready has made all of its names durable, those of its directory too."""
+    cluster, node, unsynced = at / "clusters" / "made", at / "nodes" / "made", at / "unsynced"
+    coordinator = ["coordinator", "--data", str(cluster), "--listen", ANY_PORT]
+    with ready(coordinator, unsynced=unsynced) as served:
+        assert not unsynced.read_text(), unsynced.read_text()
+        words = ["node", "--join", str(cluster / JOIN), "--coordinator", served.address, "--data", str(node)]
+        with ready([*words, "--listen", ANY_PORT], unsynced=unsynced):
+            assert not unsynced.read_text(), unsynced.read_text()
+    return 0
+
+
 def killed_starts(role: str, directory: Path, *, every: int) -> int:
     """How many starts were killed, by a run of this script; all that must hold was looked at."""
     words = [sys.executable, __file__, role, str(directory), str(every)]
@@ -208,7 +263,7 @@ def killed_starts(role: str, directory: Path, *, every: int) -> int:
     return int(done.stdout)
 
 
-STARTS = {"coordinator": start_coordinators, "node": start_nodes}
+STARTS = {"coordinator": start_coordinators, "node": start_nodes, "names": look_at_names}
 
 if __name__ == "__main__":
     sys.stdout.write(f"{STARTS[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))}\n")

@@ -70,7 +70,7 @@ def command(
 
     check_listen(listen, advertise=advertise, is_insecure=insecure)
     directory = data.absolute()
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    existing = next(at for at in (directory, *directory.parents) if at.exists())
     process = NodeProcess(
         data=directory,
         listen=Address(listen),
@@ -82,7 +82,7 @@ def command(
             name=name,
             zone=zone,
             machine=platform.node(),
-            device=str(os.stat(directory).st_dev),
+            device=str(os.stat(existing).st_dev),
         ),
         advertise=Address(advertise) if advertise else None,
         store=taken(StoreSettings, chosen),

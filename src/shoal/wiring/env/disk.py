@@ -6,6 +6,8 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
 
@@ -158,11 +160,22 @@ def _make_dirs(root: str, parts: tuple[str, ...]) -> None:
 
 def _make_root(root: str) -> None:
     with translating("make_dir", root):
-        missing = [at for at in (Path(root), *Path(root).parents) if not at.exists()]
-        for at in reversed(missing):
+        for at in reversed(list(takewhile(_may_be_unsynced, (Path(root), *Path(root).parents)))):
+            is_ours = not at.exists()
             at.mkdir(_DIRECTORY_MODE, exist_ok=True)
-            _sync_dir(str(at.parent))
+            with suppress(*() if is_ours else (PermissionError,)):  # whoever made it could look there
+                _sync_dir(str(at.parent))
         os.scandir(root).close()
+
+
+def _may_be_unsynced(directory: Path) -> bool:
+    """Missing; or empty: whoever made it may have been killed before its name was durable."""
+    try:
+        return not os.listdir(directory)
+    except FileNotFoundError:
+        return True
+    except PermissionError:
+        return False  # it is somebody else's
 
 
 def _sync_dir(full: str) -> None:

@@ -58,6 +58,30 @@ def test_the_root_may_exist_and_must_be_a_directory(tmp_path: Path) -> None:
         RealDisk(tmp_path / "file")
 
 
+def refused(_path: str) -> None:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def test_the_names_of_a_root_are_durable_before_anything_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").write_bytes(b"")
+    synced = list[str]()
+    monkeypatch.setattr(disk, "_sync_dir", synced.append)
+    root = tmp_path / "a" / "root"
+    whole = [str(tmp_path), str(tmp_path / "a")]
+    RealDisk(root).close()
+    assert synced == whole
+    RealDisk(root).close()  # the first start may have been killed before it synced
+    assert synced == [*whole, whole[1]]
+    monkeypatch.setattr(disk, "_sync_dir", refused)
+    RealDisk(root).close()  # made by somebody else, in a directory that we may not read
+    monkeypatch.setattr(disk, "_sync_dir", synced.append)
+    (root / "file").write_bytes(b"")
+    RealDisk(root).close()
+    assert synced == [*whole, whole[1]]
+
+
 def test_two_disks_on_one_directory_share_their_locks(tmp_path: Path) -> None:
     one, other = RealDisk(tmp_path), RealDisk(tmp_path)
     held = one.lock("lock")

@@ -216,10 +216,10 @@ class ChunkWriter:
                 raise
             self._view.doubt(primary.node_id)
             return exc
-        return _read_reply(reply, upload, payload.seal)
+        return _read_reply(reply, upload, payload.seal, quorum=plan.quorum)
 
 
-def _read_reply(reply: Reply, upload: _Upload, seal: Seal | None) -> ChunkUpload | ShoalError:
+def _read_reply(reply: Reply, upload: _Upload, seal: Seal | None, *, quorum: int) -> ChunkUpload | ShoalError:
     body = reply.body if isinstance(reply.body, bytes) else b""
     if reply.status != 201:
         return read_error(reply.status, body)
@@ -229,6 +229,9 @@ def _read_reply(reply: Reply, upload: _Upload, seal: Seal | None) -> ChunkUpload
         return OutcomeUnknown(f"a node's answer to a PUT cannot be read: {exc.sentence}")
     if seal is None or (stored.size, stored.sha256, stored.crc64) != (upload.span.length, seal.sha256, seal.crc64):
         return ChecksumMismatch("a node stored other bytes than were sent", chunk=upload.chunk.hex())
+    holders = len({receipt.node for receipt in stored.receipts})
+    if holders < quorum:  # no commit would take them
+        return QuorumNotReached(f"a primary has receipts of {holders} nodes only", chunk=upload.chunk.hex())
     return ChunkUpload(
         chunk=upload.chunk,
         size=stored.size,

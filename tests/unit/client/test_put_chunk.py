@@ -34,7 +34,7 @@ from shoal.formats import wire
 from shoal.formats.grant import grant_text
 from shoal.model.cluster import MapDelta, NodeState
 from shoal.model.messages.objects import ChunkUpload
-from shoal.model.messages.replicas import PutReply
+from shoal.model.messages.replicas import PutReply, Receipt
 from shoal.model.messages.sessions import GetMap, SessionOpened
 from shoal.ports.link import Reply
 from shoal.wiring.transfers import BytesSource
@@ -205,6 +205,22 @@ def test_a_node_that_stored_something_else_is_not_believed(answer: Answer) -> No
         case.lab.nodes.answers["a"] = answer
         upload = await case.put()
         assert upload.sha256 == sha256(case.data)
+        assert case.lab.nodes.asked("PUT") == ["a", "b"]
+
+    _in_lab(main)
+
+
+def test_fewer_receipts_than_were_asked_for_are_not_enough() -> None:
+    async def main(case: Case) -> None:
+        async def lonely(heard: Heard) -> Reply:
+            node = case.lab.nodes.ids["a"]
+            receipts = (Receipt(node, 0, 1, False, b"m" * 16), Receipt(node, 0, 2, False, b"m" * 16))
+            sha, crc = sha256(case.data), crc64(case.data)
+            return Reply(201, {}, wire.encode(PutReply(size=SMALL, sha256=sha, crc64=crc, receipts=receipts)))
+
+        case.lab.nodes.answers["a"] = lonely
+        upload = await case.put()
+        assert len({receipt.node for receipt in upload.receipts}) == 3
         assert case.lab.nodes.asked("PUT") == ["a", "b"]
 
     _in_lab(main)

@@ -12,17 +12,11 @@ from shoal.model.cluster import NAME_BYTES_MAX
 
 DEFAULT_BUCKET = "default"
 FILESTORE_BUCKET = "filestore"
-"""Of the file service: its files have ids, whoever makes the bucket."""
+"""Of the gRPC file service and its verbs: its files have ids, whoever makes the bucket."""
 JSONL_BUCKET = "jsonl"
 """Of the JSON-lines door; never deduplicated, so that each file lies where its placement says."""
 BLOCKS_BUCKET = "jsonl-blocks"
 """Of blocks that were stored on a node directly, by the same door; the key is the block's id."""
-FILESTORE_BUCKET = "filestore"
-"""Of the gRPC file service and its verbs: its objects are found by file id too."""
-JSONL_BUCKET = "jsonl"
-"""Of the JSON-lines door: files."""
-BLOCKS_BUCKET = "jsonl-blocks"
-"""Of the JSON-lines doors of nodes: blocks that were stored one by one, under their ids."""
 DOOR_BUCKETS = (FILESTORE_BUCKET, JSONL_BUCKET, BLOCKS_BUCKET)
 """All that a door may touch for callers who showed no key of their own."""
 SCHEME = "shoal://"

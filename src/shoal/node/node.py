@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from shoal.base.env import Env
-from shoal.base.errors import DiskFailed, TransientError
+from shoal.base.errors import AccessDenied, DiskFailed, TransientError
 from shoal.base.ids import Address, NodeId
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.node.announcements import Announcements
@@ -18,6 +18,8 @@ from shoal.node.settings import NodeSettings
 from shoal.ports.chunk_store import ChunkStore
 from shoal.ports.link import IncomingRequest, NodeLink, Reply
 from shoal.ports.log import Log
+
+_REFUSALS_TO_BELIEVE = 3
 
 
 class Node:
@@ -102,6 +104,7 @@ class Node:
 
     async def _register(self, address: Address) -> None:
         is_quiet = False
+        refusals = 0
         while True:
             try:
                 return await self.membership.register(address)
@@ -109,6 +112,12 @@ class Node:
                 if not is_quiet:
                     self._log.warning("coordinator_awaited", why=exc.sentence)
                 is_quiet = True
+            except AccessDenied as exc:
+                # A bit that turned over on the way looks like a wrong secret; who has that is refused every time.
+                refusals += 1
+                if refusals == _REFUSALS_TO_BELIEVE:
+                    raise
+                self._log.warning("registration_refused", why=exc.sentence)
             await self._env.clock.sleep(self._settings.heartbeat_retry_ns)
 
     async def _stay_member(self) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from shoal.base.errors import DiskFailed, InvariantBroken
+from shoal.base.errors import AccessDenied, DiskFailed, InvariantBroken
 from shoal.base.units import SECOND
 from shoal.testing.sim.disk import FaultKind
 from support.node_lab import Member, NodeLab, in_node_lab, put_reply
@@ -107,6 +107,20 @@ def test_a_cancelled_run_ends_all_that_it_began() -> None:
         assert a.running.cancelled()
         assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("forward")]
         gate.set()
+
+    in_node_lab(main)
+
+
+def test_a_refusal_may_have_been_altered_on_its_way_and_is_asked_for_again() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a", runs=False)
+        lab.coordinator.refusal = AccessDenied("the signature does not match")
+        running = asyncio.get_running_loop().create_task(lab.run(a))
+        while not a.log.named("registration_refused"):
+            await lab.settle(0.1)
+        lab.coordinator.refusal = None
+        await running
+        assert len(lab.coordinator.registrations) == 1
 
     in_node_lab(main)
 

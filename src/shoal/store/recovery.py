@@ -149,6 +149,8 @@ def _report(survey: Survey, log: Log) -> None:
         log.error("segment_unreadable", segment=survey.number, size=survey.size)
     if survey.is_header_damaged:
         log.warning("segment_header_damaged", segment=survey.number)
+    for sector in survey.lost:
+        log.error("sector_unreadable", segment=survey.number, offset=sector.offset)
     if survey.is_cut and survey.state is not SegmentState.EMPTY:
         log.error("segment_cut", segment=survey.number, size=survey.size)
     if survey.scan is None:

@@ -1,8 +1,10 @@
 """Giving a segment the footer that its last process did not write."""
 
+from collections.abc import Iterator, Sequence
+
 from shoal.base.env import Disk, File, OpenMode
 from shoal.base.errors import InvariantBroken
-from shoal.formats.segment import encode_entry, encode_footer
+from shoal.formats.segment import Damage, encode_entry, encode_footer
 from shoal.store.layout import segment_path
 from shoal.store.survey import Survey
 
@@ -26,13 +28,24 @@ async def seal_segment(disk: Disk, survey: Survey, *, window_bytes: int) -> int:
     size = scan.end + len(footer)
     file = await disk.open(segment_path(survey.number), OpenMode.UPDATE)
     try:
-        await _rewrite(file, scan.frontier, scan.end, window_bytes=window_bytes)
+        for start, end in _around(scan.frontier, scan.end, lost=survey.lost):
+            await _rewrite(file, start, end, window_bytes=window_bytes)
         await file.pwrite(scan.end, footer)
         await file.truncate(size)
         await file.fdatasync()
     finally:
         await file.close()
     return size
+
+
+def _around(start: int, end: int, *, lost: Sequence[Damage]) -> Iterator[tuple[int, int]]:
+    """The range without the sectors that cannot be read: they keep what a more patient reader may find there."""
+    for sector in lost:
+        if start < sector.offset < end:
+            yield start, sector.offset
+        start = max(start, sector.offset + sector.length)
+    if start < end:
+        yield start, end
 
 
 async def _rewrite(file: File, start: int, end: int, *, window_bytes: int) -> None:

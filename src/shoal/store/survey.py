@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from shoal.base.env import Disk, File, OpenMode
+from shoal.base.env import Disk, OpenMode
 from shoal.base.errors import ChecksumMismatch
 from shoal.base.ids import CHUNK_ID_BYTES, ChunkId, ReplicaId
 from shoal.formats.segment import (
@@ -24,6 +24,7 @@ from shoal.formats.segment import (
     has_damaged_copy,
 )
 from shoal.store.layout import segment_path
+from shoal.store.patient_file import PatientFile
 
 _NOBODY = ReplicaId(ChunkId(bytes(CHUNK_ID_BYTES)), 0, 0)
 
@@ -54,6 +55,8 @@ class Survey:
     is_header_damaged: bool = False
     is_cut: bool = False
     """Ends where a record may have been: a segment has room for its footer from its making to its end."""
+    lost: tuple[Damage, ...] = ()
+    """Sectors that could not be read; what of the records lay there is in `scan` as rotten or damaged."""
 
     def chunk_entries(self) -> list[bytes]:
         """`chunks`, one by one."""
@@ -65,12 +68,14 @@ async def survey_segment(disk: Disk, number: int, *, window_bytes: int) -> Surve
     path = segment_path(number)
     file = await disk.open(path, OpenMode.READ)
     try:
-        return await _survey(disk, file, number=number, window_bytes=window_bytes)
+        patient = PatientFile(file)
+        survey = await _survey(disk, patient, number=number, window_bytes=window_bytes)
+        return replace(survey, lost=patient.lost)
     finally:
         await file.close()
 
 
-async def _survey(disk: Disk, file: File, *, number: int, window_bytes: int) -> Survey:
+async def _survey(disk: Disk, file: PatientFile, *, number: int, window_bytes: int) -> Survey:
     header = await file.pread(0, SEGMENT_HEADER_BYTES)
     try:
         container = decode_segment_header(header)
@@ -87,7 +92,7 @@ async def _survey(disk: Disk, file: File, *, number: int, window_bytes: int) -> 
     return replace(survey, is_header_damaged=has_damaged_copy(header))
 
 
-async def _survey_headless(file: File, number: int, *, window_bytes: int) -> Survey:
+async def _survey_headless(file: PatientFile, number: int, *, window_bytes: int) -> Survey:
     """Records are written only once the header is durable: if nothing follows it, there never were any."""
     size = file.size()
     for at in range(SEGMENT_HEADER_BYTES, size, window_bytes):
@@ -101,7 +106,7 @@ def _is_cut(size: int, end: int) -> bool:
     return size < end + TRAILER_BYTES
 
 
-async def _read_footer(file: File, container: Container) -> Survey:
+async def _read_footer(file: PatientFile, container: Container) -> Survey:
     """Raises: ChecksumMismatch if there is no whole footer."""
     size = file.size()
     end = await file.pread(max(0, size - TRAILER_BYTES), TRAILER_BYTES)
@@ -113,7 +118,7 @@ async def _read_footer(file: File, container: Container) -> Survey:
     return Survey(container.number, SegmentState.SEALED, size, container, chunks=entries[:cut], others=others)
 
 
-async def _scan(file: File, container: Container, *, window_bytes: int) -> Survey:
+async def _scan(file: PatientFile, container: Container, *, window_bytes: int) -> Survey:
     size = max(file.size(), SEGMENT_HEADER_BYTES)
     scanner = Scanner(container, end=size)
     while scanner.at < size:
@@ -122,6 +127,7 @@ async def _scan(file: File, container: Container, *, window_bytes: int) -> Surve
             break
         scanner.feed(window)
     scan = scanner.finish()
+    _blame(scan, file.lost)
     # What is torn may be a footer, which lies at the very end.
     is_cut = scan.torn is None and not scan.unfinished and _is_cut(file.size(), scan.end)
     is_empty = scan.end == SEGMENT_HEADER_BYTES
@@ -138,6 +144,19 @@ async def _scan(file: File, container: Container, *, window_bytes: int) -> Surve
         scan=scan,
         is_cut=is_cut,
     )
+
+
+def _blame(scan: SegmentScan, lost: tuple[Damage, ...]) -> None:
+    """What looks like the torn end of the last writes may have been acknowledged, if some of it could not be read."""
+
+    def is_hit(offset: int, length: int) -> bool:
+        return any(offset < each.offset + each.length and each.offset < offset + length for each in lost)
+
+    hit = [record for record in scan.unfinished if is_hit(record.offset, record.length)]
+    scan.rotten.extend(hit)
+    scan.unfinished[:] = [record for record in scan.unfinished if record not in hit]
+    if scan.torn is not None and is_hit(*scan.torn):
+        scan.damage.append(scan.torn)
 
 
 def entries_of(scan: SegmentScan) -> tuple[list[bytes], tuple[FooterEntry, ...]]:

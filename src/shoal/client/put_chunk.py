@@ -30,7 +30,7 @@ from shoal.core import routes
 from shoal.core.placement.spread import SPARES, ClusterFull, PlacementPlan
 from shoal.formats import wire
 from shoal.formats.errors import read_error
-from shoal.formats.seal import SEAL_BYTES, Seal, pack_seal
+from shoal.formats.seal import SEAL_BYTES, Seal, bind_seal, pack_seal, put_words
 from shoal.model.cluster import COPIES_MAX, NodeRecord
 from shoal.model.messages.objects import ChunkUpload
 from shoal.model.messages.replicas import PutReply
@@ -84,9 +84,11 @@ class PlacementNumbers:
 class _Payload:
     """I am the bytes of one try, and know what they were once they are sent."""
 
-    def __init__(self, source: Source, span: ChunkSpan, *, piece_bytes: int) -> None:
+    def __init__(self, source: Source, span: ChunkSpan, *, words: bytes, piece_bytes: int) -> None:
+        """`words` are those of the PUT that carries it."""
         self._source = source
         self._span = span
+        self._words = words
         self._piece_bytes = piece_bytes
         self.seal: Seal | None = None
         self.source_error: ShoalError | None = None
@@ -96,7 +98,7 @@ class _Payload:
         """What is sent: the bytes and their seal. Raises: what the source raises."""
         if self._span.length <= _WHOLE_BYTES_MAX:
             frame = await self._source.read_at(self._span.offset, self._span.length)
-            self.seal = Seal(sha256(frame), crc64(frame))
+            self.seal = bind_seal(self._words, sha256=sha256(frame), crc64=crc64(frame))
             return b"".join((frame, pack_seal(self.seal)))
         return Stream(self._span.length + SEAL_BYTES, self._pieces(cpu))
 
@@ -108,7 +110,8 @@ class _Payload:
             await digest.update(frame)
             yield frame
             done += len(frame)
-        self.seal = Seal(*await digest.finish())
+        digest_of_all, crc = await digest.finish()
+        self.seal = bind_seal(self._words, sha256=digest_of_all, crc64=crc)
         yield pack_seal(self.seal)
 
     async def _read(self, offset: int, length: int) -> Buffer:
@@ -200,11 +203,13 @@ class ChunkWriter:
         primary = plan.replicas[0]
         first = upload.numbers.take(len(plan.replicas) + len(plan.spares))
         replica = ReplicaId(upload.chunk, 0, first)
-        payload = _Payload(upload.source, upload.span, piece_bytes=self._settings.piece_bytes)
+        targets, quorum = _targets(plan, first), str(plan.quorum)
+        words = put_words(replica, size=upload.span.length, targets=targets, quorum=quorum)
+        payload = _Payload(upload.source, upload.span, words=words, piece_bytes=self._settings.piece_bytes)
         headers = {
             routes.GRANT_HEADER: upload.session.put_grant,
-            routes.TARGETS_HEADER: _targets(plan, first),
-            routes.QUORUM_HEADER: str(plan.quorum),
+            routes.TARGETS_HEADER: targets,
+            routes.QUORUM_HEADER: quorum,
         }
         request = Request("PUT", routes.REPLICAS + replica.address, headers, await payload.body(self._env.cpu))
         allowed = self._settings.transfer_deadline_ns + upload.span.length * SECOND // _LEAST_RATE

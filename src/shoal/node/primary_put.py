@@ -43,6 +43,7 @@ from shoal.core.write_quorum import (
     WriteQuorum,
 )
 from shoal.formats import wire
+from shoal.formats.seal import check_bound
 from shoal.model.messages.replicas import Failed, Pending, PutReply, Receipt
 from shoal.node.feeds import Feeds
 from shoal.node.forward import Copy, Forwarder
@@ -101,7 +102,9 @@ class PrimaryPut:
         incoming = ReplicaBody(body, self._put.size)
         begun = await self._keeping.begin(self._put.replica, self._put.size)
         if isinstance(begun, StoredReplica):
-            return self._keeping.receipt_again(begun, await incoming.skip(), self._put.size)
+            seal = await incoming.skip()
+            check_bound(seal, self._put.words)
+            return self._keeping.receipt_again(begun, seal, self._put.size)
         try:
             facts = await self._take(incoming, begun)
             self._keeping.env.crashpoint("node.primary.received")
@@ -153,6 +156,7 @@ class PrimaryPut:
         seal = await incoming.seal()
         if (seal.sha256, seal.crc64) != (digest, crc):
             raise InvalidArgument("wrong digest: the bytes are not those that were announced; nothing was stored")
+        check_bound(seal, self._put.words)
         return ChunkFacts(self._put.replica.chunk, self._put.size, digest, crc)
 
     async def _write(self, writer: ReplicaWriter, frame: Buffer) -> None:

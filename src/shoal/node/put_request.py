@@ -7,7 +7,7 @@ from shoal.base.errors import InvalidArgument
 from shoal.base.ids import CLIENT_PLACEMENT_MAX, NodeId, ReplicaId, parse_node_id
 from shoal.core import routes
 from shoal.core.write_quorum import Target
-from shoal.formats.seal import SEAL_BYTES
+from shoal.formats.seal import SEAL_BYTES, put_words
 from shoal.model.cluster import CHUNK_BYTES_MAX, COPIES_MAX
 from shoal.ports.link import Headers
 
@@ -24,6 +24,8 @@ class ClientPut:
     targets: tuple[Target, ...]
     spares: tuple[Target, ...]
     quorum: int
+    words: bytes
+    """What the head says of all this, as the client's seal is bound to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ def _read_client_put(replica: ReplicaId, size: int, *, targets: str | None, quor
     now, separator, later = (targets or "").partition(";")
     if not separator:
         raise InvalidArgument(f"{routes.TARGETS_HEADER} is the targets, a semicolon and the spares")
-    put = ClientPut(replica, size, _read_targets(now), _read_targets(later), int(quorum))
+    words = put_words(replica, size=size, targets=targets or "", quorum=quorum)
+    put = ClientPut(replica, size, _read_targets(now), _read_targets(later), int(quorum), words)
     numbers = [replica.placement, *[target.placement for target in (*put.targets, *put.spares)]]
     if len(set(numbers)) != len(numbers):
         raise InvalidArgument("two replicas of a write have one placement number")

@@ -12,7 +12,7 @@ from shoal.base.units import KIB, MIB, MILLISECOND
 from shoal.core.trust.receipts import ChunkFacts, verify_receipt
 from shoal.formats import wire
 from shoal.formats.errors import read_error, status_of
-from shoal.formats.seal import SEAL_BYTES, Seal, pack_seal
+from shoal.formats.seal import SEAL_BYTES, Seal, bind_seal, pack_seal, put_words
 from shoal.model.messages.replicas import PutReply
 from shoal.node.feeds import FRAMES_MAX
 from shoal.node.primary_put import WHOLE_MAX
@@ -289,6 +289,26 @@ def test_each_of_the_two_digests_must_be_right(size: int, wrong: str) -> None:
         reply = await lab.put(a, data, at(1), body=data + pack_seal(seal), targets={b.id: 2}, quorum=2)
         assert reply.status == 400
         assert await nothing_is_left(lab)
+
+    in_node_lab(main)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_a_request_whose_words_were_altered_leaves_nothing_anywhere(size: int) -> None:
+    async def main(lab: NodeLab) -> None:
+        a, b = await lab.cluster("a", "b")
+        data = content(1, size)
+        right = {"size": size, "targets": f"{b.id}.2;", "quorum": "2"}
+        for address, told in ((at(2), right), (at(1), {**right, "targets": f"{b.id}.3;"}), (at(1), right)):
+            seal = bind_seal(put_words(address, **told), sha256=sha256(data), crc64=crc64(data))  # type: ignore[arg-type]
+            reply = await lab.put(a, data, at(1), body=data + pack_seal(seal), targets={b.id: 2}, quorum=2)
+            if (address, told) != (at(1), right):
+                assert reply.status == 400
+                assert "altered" in error_in(reply).sentence
+                assert await nothing_is_left(lab)
+        assert reply.status == 201
+        again = bind_seal(put_words(at(3), **right), sha256=sha256(data), crc64=crc64(data))  # type: ignore[arg-type]
+        assert (await lab.put(a, data, at(1), body=data + pack_seal(again), targets={b.id: 2}, quorum=2)).status == 400
 
     in_node_lab(main)
 

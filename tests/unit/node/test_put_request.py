@@ -4,8 +4,9 @@ import pytest
 
 from shoal.base.errors import InvalidArgument
 from shoal.base.ids import NodeId
+from shoal.core import routes
 from shoal.core.write_quorum import Target
-from shoal.formats.seal import SEAL_BYTES
+from shoal.formats.seal import SEAL_BYTES, put_words
 from shoal.model.cluster import CHUNK_BYTES_MAX
 from shoal.node.put_request import ClientPut, ForwardedPut, read_put_head
 from support.members import node_id
@@ -17,14 +18,15 @@ A, B, C = (node_id(name) for name in "abc")
 
 def test_a_clients_put_names_targets_spares_and_quorum() -> None:
     head = put_headers(targets={A: 2, B: 3}, spares={C: 255}, quorum=2)
+    words = put_words(replica(1), size=10, targets=head[routes.TARGETS_HEADER], quorum="2")
     assert read_put_head(replica(1), head, body_bytes=SEAL_BYTES + 10) == ClientPut(
-        replica(1), 10, (Target(A, 2), Target(B, 3)), (Target(C, 255),), 2
+        replica(1), 10, (Target(A, 2), Target(B, 3)), (Target(C, 255),), 2, words
     )
 
 
 def test_a_put_may_be_for_one_node_alone_and_empty() -> None:
     put = read_put_head(replica(1), put_headers(), body_bytes=SEAL_BYTES)
-    assert put == ClientPut(replica(1), 0, (), (), 1)
+    assert put == ClientPut(replica(1), 0, (), (), 1, put_words(replica(1), size=0, targets=";", quorum="1"))
 
 
 def test_a_forward_names_its_primary() -> None:

@@ -2,8 +2,10 @@
 
     magic 'SSL' | version u8 = 1 | sha256 32 | crc64nvme u64 | zero 4 | mac 16
 
-From a client the MAC is zero and the receiver computes SHA-256 itself; from a primary it is BLAKE2b-128 under the
-primary's seal key over the replica's address, its length and the fields above, and the receiver checks the CRC only.
+From a client the receiver computes SHA-256 itself, and the MAC is a digest without a key, over what the request says
+beside its bytes: where they belong and where else they go is told by nothing else that would notice a bit that turned
+over on the way. Zero says nothing. From a primary it is BLAKE2b-128 under the primary's seal key over the replica's
+address, its length and the fields above, and the receiver checks the CRC only.
 """
 
 import hashlib
@@ -21,6 +23,7 @@ _MAGIC = b"SSL"
 _VERSION = 1
 _ZERO = bytes(4)
 _NO_MAC = bytes(16)
+_PUT = b"shoal-put"
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -44,6 +47,26 @@ def pack_seal(seal: Seal) -> bytes:
 def sign_seal(key: bytes, replica: ReplicaId, *, size: int, sha256: bytes, crc64: int) -> Seal:
     """A primary's seal for one of its forwards."""
     return Seal(sha256, crc64, _mac(key, replica, size=size, sha256=sha256, crc64=crc64))
+
+
+def put_words(replica: ReplicaId, *, size: int, targets: str, quorum: str) -> bytes:
+    """All that a client's PUT says beside its bytes; the last two as its head has them."""
+    return f"{replica.address}\n{size}\n{targets}\n{quorum}\n".encode()
+
+
+def bind_seal(words: bytes, *, sha256: bytes, crc64: int) -> Seal:
+    """A client's seal for one of its PUTs, of which these are the words."""
+    return Seal(sha256, crc64, _bound(words, sha256=sha256, crc64=crc64))
+
+
+def _bound(words: bytes, *, sha256: bytes, crc64: int) -> bytes:
+    return hashlib.blake2b(words + sha256 + crc64.to_bytes(8, "big"), digest_size=16, person=_PUT).digest()
+
+
+def check_bound(seal: Seal, words: bytes) -> None:
+    """Raises: InvalidArgument if a client's seal was made for a PUT that said something else."""
+    if seal.mac not in (_NO_MAC, _bound(words, sha256=seal.sha256, crc64=seal.crc64)):
+        raise InvalidArgument("the request was altered on its way: its seal is for other words; nothing was stored")
 
 
 def open_seal(data: bytes) -> Seal:

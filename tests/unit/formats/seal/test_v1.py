@@ -6,7 +6,17 @@ import pytest
 
 from shoal.base.errors import AccessDenied, InvalidArgument
 from shoal.base.ids import ChunkId, ReplicaId
-from shoal.formats.seal import SEAL_BYTES, Seal, open_seal, pack_seal, sign_seal, verify_seal
+from shoal.formats.seal import (
+    SEAL_BYTES,
+    Seal,
+    bind_seal,
+    check_bound,
+    open_seal,
+    pack_seal,
+    put_words,
+    sign_seal,
+    verify_seal,
+)
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "seal-v1.bin"
 KEY, FOREIGN = b"k" * 32, b"f" * 32
@@ -52,6 +62,20 @@ def test_every_flipped_bit_is_refused() -> None:
 def test_a_seal_is_for_one_replica_of_one_primary(replica: ReplicaId, size: int, key: bytes) -> None:
     with pytest.raises(AccessDenied):
         verify_seal(SIGNED, key, replica, size=size)
+
+
+def test_a_clients_seal_is_for_one_request() -> None:
+    words = put_words(REPLICA, size=SIZE, targets="a.2;", quorum="2")
+    seal = open_seal(pack_seal(bind_seal(words, sha256=SHA256, crc64=CRC64)))
+    check_bound(seal, words)
+    for bit in range(8 * len(words)):
+        other = (int.from_bytes(words, "big") ^ 1 << bit).to_bytes(len(words), "big")
+        with pytest.raises(InvalidArgument):
+            check_bound(seal, other)
+
+
+def test_a_seal_that_says_nothing_of_its_request_is_not_held_to_it() -> None:
+    check_bound(Seal(SHA256, CRC64), b"anything")
 
 
 def test_a_client_cannot_pass_for_a_primary() -> None:

@@ -1,6 +1,7 @@
 """The check command counts what ran, and nothing that went wrong can pass for success."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,38 @@ def test_step_that_hangs_is_killed_and_has_failed(monkeypatch: pytest.MonkeyPatc
 
     assert outcome.exit_code != 0
     assert outcome.seconds < 10
+
+
+TELLING = "import os; open(os.environ['EXCEPT_PROBE_DIR'] + '/1.told', 'w').close(); print('1 passed in 0.1s')"
+FAILING = "import sys; print('1 failed in 0.1s'); sys.exit(1)"
+
+
+def only_suite(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """This is all that there is to run; the verdict is that it has told."""
+    suite = Step("unit", (sys.executable, "-S", "-c", code, "tests/unit"), is_suite=True)
+    monkeypatch.setattr(check, "QUICK", (suite,))
+
+    def verdict(told: Path) -> Step:
+        return python(f"import os, sys; sys.exit(os.listdir({str(told)!r}) != ['1.told'])")
+
+    monkeypatch.setattr(check, "verdict_on_excepts", verdict)
+
+
+def test_the_verdict_on_handlers_is_a_step_of_its_own_behind_the_suites(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only_suite(monkeypatch, TELLING)
+    assert check.main("quick") == 0
+    only_suite(monkeypatch, "print('1 passed in 0.1s')")
+    assert check.main("quick") == 1
+    assert "failed: python\n1 passed, 1 failed in " in capsys.readouterr().out
+
+
+def test_there_is_no_verdict_on_handlers_when_a_suite_has_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only_suite(monkeypatch, FAILING)
+    assert check.main("quick") == 1
+    said = capsys.readouterr().out
+    assert "excepts          skipped" in said
+    assert "failed: unit\n" in said

@@ -36,7 +36,7 @@ async def claim_volume(disk: Disk, wanted: VolumeFormat, *, is_new: bool = True,
             "this volume belongs to another node or cluster", node=found.node_id.hex(), store=found.store_uuid.hex()
         )
     for path in bad:
-        await _mend(disk, path, found, log)
+        await _mend(disk, path, found, log=log)
     await _sync_names(disk)  # what was found may be in the cache only
     return found
 
@@ -77,7 +77,7 @@ async def _require_nothing(disk: Disk, *, is_new: bool) -> None:
         )
 
 
-async def _mend(disk: Disk, path: str, volume: VolumeFormat, log: Log) -> None:
+async def _mend(disk: Disk, path: str, volume: VolumeFormat, *, log: Log) -> None:
     try:
         await _write(disk, path, volume)
     except StorageFull as exc:  # the other copy serves, and the next start tries again

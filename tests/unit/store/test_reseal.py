@@ -7,7 +7,7 @@ from shoal.base.errors import DiskFailed, InvariantBroken
 from shoal.store.layout import SEGMENTS, segment_path
 from shoal.store.reseal import seal_segment
 from shoal.store.survey import SegmentState, survey_segment
-from shoal.testing.sim.disk import FaultKind, SimDisk, Survival
+from shoal.testing.sim.disk import DiskOperation, FaultKind, SimDisk, Survival
 from support.segments import CONTAINER, build_segment, few_payloads, sealed
 from support.stores import new_disk
 
@@ -68,3 +68,19 @@ async def test_a_sealed_segment_is_not_sealed_again() -> None:
     disk = await disk_with(sealed(BUILT))
     with pytest.raises(InvariantBroken):
         await reseal(disk)
+
+
+async def test_what_could_not_be_read_is_not_written_over() -> None:
+    disk = await disk_with(BUILT.data)
+    sector = (BUILT.end - 1) // 512 * 512
+
+    def is_hit(read: DiskOperation) -> bool:
+        return read.offset < sector + 512 and sector < read.offset + read.length
+
+    bad = disk.fail(FaultKind.BAD_SECTOR, is_hit, times=None)
+    await reseal(disk)
+    disk.faults.forget(bad)
+    assert disk.read_now(PATH, 0, BUILT.end) == BUILT.data[: BUILT.end]
+    again = await survey_segment(disk, CONTAINER.number, window_bytes=1000)
+    assert again.state is SegmentState.SEALED
+    assert again.others

@@ -7,6 +7,7 @@ from shoal.base.errors import FormatUnknown
 from shoal.formats.segment import TRAILER_BYTES, RecordKind, encode_file_header, encode_segment_header
 from shoal.store.layout import SEGMENTS, segment_path
 from shoal.store.survey import SegmentState, Survey, survey_segment
+from shoal.testing.sim.disk import DiskOperation, FaultKind
 from support.segments import CONTAINER, build_segment, few_payloads, sealed
 from support.stores import new_disk, replica
 
@@ -111,3 +112,35 @@ async def test_an_empty_segment_without_room_is_cut_or_was_never_finished() -> N
         assert (await survey(data)).is_cut
     for data in (bytes(9000), header + bytes(9000)):
         assert not (await survey(data)).is_cut
+
+
+async def survey_with_bad_sector(data: bytes, sector: int) -> Survey:
+    disk = new_disk()
+    await disk.make_dir(SEGMENTS)
+    path = segment_path(CONTAINER.number)
+    file = await disk.open(path, OpenMode.CREATE)
+    await file.pwrite(0, data)
+
+    def is_hit(read: DiskOperation) -> bool:
+        return read.offset < (sector + 1) * 512 and sector * 512 < read.offset + read.length
+
+    disk.fail(FaultKind.BAD_SECTOR, is_hit, times=None)
+    return await survey_segment(disk, CONTAINER.number, window_bytes=1000)
+
+
+async def test_a_sector_that_cannot_be_read_costs_no_more_than_lies_in_it() -> None:
+    whole = {each[:32] for each in (await survey(BUILT.data)).chunk_entries()}
+    for sector in range(8, -(-len(BUILT.data) // 512)):
+        found = await survey_with_bad_sector(BUILT.data, sector)
+        hit = [span for span in BUILT.spans if span[0] < (sector + 1) * 512 and sector * 512 < span[1]]
+        assert found.state is SegmentState.UNSEALED
+        assert [each.offset for each in found.lost] == [sector * 512]
+        assert len(found.chunk_entries()) >= len(whole) - len(hit)
+        assert found.scan is not None
+        assert not hit or found.scan.rotten or found.scan.damage
+
+
+async def test_a_segment_is_known_by_a_copy_of_its_header_if_one_cannot_be_read() -> None:
+    for sector in range(8):
+        found = await survey_with_bad_sector(sealed(BUILT), sector)
+        assert found.state is SegmentState.SEALED

@@ -206,7 +206,7 @@ class Client:
         that comes later is a new file. Returns whether there was anything.
 
         Raises: NotFound (no such bucket), and as `delete`. If it breaks off after it began nobody finds the object any
-        more, and purging again removes what is left of it.
+        more, and the coordinator removes what is left of it.
         """
         return await self._purge.name(_target(bucket, key))
 

@@ -29,6 +29,7 @@ from shoal.coordinator.member_watch import MemberWatch
 from shoal.coordinator.members import Members
 from shoal.coordinator.nonces import NonceMemory
 from shoal.coordinator.promoter import Promoter
+from shoal.coordinator.purger import Purger
 from shoal.coordinator.repeated import repeat
 from shoal.coordinator.session_keeper import SessionKeeper
 from shoal.coordinator.settings import CoordinatorSettings, changed_settings
@@ -60,6 +61,7 @@ class Coordinator:
         self._watch = watch
         self._keeper = keeper
         self._promoter = promoter
+        self._purger = Purger(desk)
         self._census = CensusTaker(desk)
         self._fault: LocalFault | None = None
         self._has_fault = asyncio.Event()
@@ -94,6 +96,9 @@ class Coordinator:
             )
             group.create_task(
                 repeat(self._promoter.step, period_ns=sweep_ns, clock=clock, log=log), name="coordinator-promotion"
+            )
+            group.create_task(
+                repeat(self._purger.step, period_ns=sweep_ns, clock=clock, log=log), name="coordinator-purges"
             )
             group.create_task(
                 repeat(self._ring.step, period_ns=sweep_ns, clock=clock, log=log), name="coordinator-keys"

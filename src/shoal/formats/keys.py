@@ -89,9 +89,12 @@ def versions(bucket_name: str, key: str) -> Range:
     return under(b"v" + _text(bucket_name) + _text(key))
 
 
-def purged(bucket_name: str, key: str) -> bytes:
+def open_purge(bucket_name: str, key: str) -> bytes:
     """Which versions of an object are being removed for good."""
     return b"p" + _text(bucket_name) + _text(key)
+
+
+OPEN_PURGES: Range = under(b"p")
 
 
 def versions_prefix(bucket_name: str, prefix: str) -> bytes:

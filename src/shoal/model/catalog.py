@@ -84,6 +84,14 @@ class PurgeBegun(msgspec.Struct, frozen=True, array_like=True):
     marker: VersionId | None = None
 
 
+class OpenPurge(msgspec.Struct, frozen=True, array_like=True):
+    """An object of which versions are left to remove: those below `marker`, its newest purge marker."""
+
+    bucket: str
+    key: str
+    marker: VersionId
+
+
 class FileCount(msgspec.Struct, frozen=True, array_like=True):
     """How many files of one share of a bucket's ids are live."""
 

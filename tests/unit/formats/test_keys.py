@@ -21,7 +21,7 @@ ROWS: dict[str, st.SearchStrategy[bytes]] = {
     "bucket": NAMES.map(keys.bucket),
     "live": st.builds(keys.live, NAMES, NAMES),
     "version": st.builds(keys.version, NAMES, NAMES, IDS.map(VersionId)),
-    "purged": st.builds(keys.purged, NAMES, NAMES),
+    "open_purge": st.builds(keys.open_purge, NAMES, NAMES),
     "manifest": IDS.map(keys.manifest),
     "manifest_page": st.builds(keys.manifest_page, IDS, st.integers(0, 2**32 - 1)),
     "chunk": IDS.map(ChunkId).map(keys.chunk),
@@ -41,6 +41,7 @@ ROWS: dict[str, st.SearchStrategy[bytes]] = {
 RANGES: dict[str, st.SearchStrategy[keys.Range]] = {
     "bucket": st.just(keys.BUCKETS),
     "version": st.builds(keys.versions, NAMES, NAMES),
+    "open_purge": st.just(keys.OPEN_PURGES),
     "chunk": st.one_of(st.just(keys.CHUNKS), U64.map(SessionId).map(keys.chunks_of)),
     "holding": NODES.map(keys.holdings),
     "session": st.just(keys.SESSIONS),

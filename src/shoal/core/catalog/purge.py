@@ -2,8 +2,8 @@
 
 A name may have more versions than one transaction should remove. So the first one takes the name out of everybody's
 sight: the live version goes, and above the others that are left comes a marker, below which nobody looks. Others
-remove what is below it, and it last. A purge that breaks off can be taken up again, by the name or by the file id;
-an upload in between stands above the marker and is a new file.
+remove what is below it, and it last. A purge that breaks off can be taken up again, by the name or by the file id, and
+is taken up by the coordinator; an upload in between stands above the marker and is a new file.
 """
 
 from shoal.base.errors import InvalidArgument
@@ -17,10 +17,10 @@ from shoal.core.catalog.versions import newest_version, release
 from shoal.core.names import check_bucket, check_key
 from shoal.formats import keys
 from shoal.formats.keys import Range
-from shoal.model.catalog import Bucket, PurgeBegun, Version, VersionKind
+from shoal.model.catalog import Bucket, OpenPurge, PurgeBegun, Version, VersionKind
 from shoal.model.messages.files import Purge
 from shoal.model.messages.objects import Name
-from shoal.ports.engine import Tx
+from shoal.ports.engine import Row, Snapshot, Tx
 
 PURGE_ROWS = 256
 """Versions, and about as many chunks, that one transaction removes unless it is told: a few milliseconds."""
@@ -64,6 +64,13 @@ def continue_purge(tx: Tx, bucket_name: str, begun: PurgeBegun, *, rows_max: int
     return False
 
 
+def next_open_purge(snapshot: Snapshot, after: bytes) -> Row | None:
+    """The row of the next purge that is not through; empty `after` begins."""
+    start, end = keys.OPEN_PURGES
+    found = snapshot.scan(after + b"\x00" if after else start, end, limit=1)
+    return found[0] if found else None
+
+
 def _begin(tx: Tx, request: Purge, rows_max: int) -> PurgeBegun:
     bucket = read_bucket(tx, request.bucket)
     begun = PurgeBegun(existed=True, key=request.key) if request.key else _file_found(tx, request)
@@ -86,7 +93,8 @@ def _begin(tx: Tx, request: Purge, rows_max: int) -> PurgeBegun:
         return begun
     marker = make_marker(tx, request, VersionKind.PURGE_MARKER, newest=newest)
     rows.VERSION.put(tx, keys.version(bucket.name, begun.key, marker.version_id), marker)
-    tx.put(keys.purged(bucket.name, begun.key), marker.version_id)
+    purge = OpenPurge(bucket.name, begun.key, marker.version_id)
+    rows.OPEN_PURGE.put(tx, keys.open_purge(bucket.name, begun.key), purge)
     mark_purge(tx, bucket, newest.file_id, marker=marker.version_id)
     return PurgeBegun(existed=True, key=begun.key, marker=marker.version_id)
 
@@ -101,8 +109,10 @@ def _file_found(tx: Tx, request: Purge) -> PurgeBegun:
 def _end(tx: Tx, bucket: Bucket, key: str, *, marker: Version) -> None:
     """Nothing is left below `marker`, which goes too."""
     end_file(tx, bucket, marker.file_id)
-    if tx.get(keys.purged(bucket.name, key)) == marker.version_id:
-        tx.delete(keys.purged(bucket.name, key))
+    row = keys.open_purge(bucket.name, key)
+    purge = rows.OPEN_PURGE.find(tx, row)
+    if purge is not None and purge.marker == marker.version_id:
+        tx.delete(row)
 
 
 def _remove(tx: Tx, bucket: Bucket, name: str, *, span: Range, rows_max: int) -> bool:

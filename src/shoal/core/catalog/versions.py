@@ -31,8 +31,8 @@ def check_precondition(precondition: Precondition, current: Version | None) -> N
 
 def is_purged(snapshot: Snapshot, name: Name, version_id: VersionId) -> bool:
     """Whether a version that is not the live one lies below a purge marker, or is one: then it is nobody's any more."""
-    marker = snapshot.get(keys.purged(name.bucket, name.key))
-    return marker is not None and version_id <= marker
+    purge = rows.OPEN_PURGE.find(snapshot, keys.open_purge(name.bucket, name.key))
+    return purge is not None and version_id <= purge.marker
 
 
 def newest_other(snapshot: Snapshot, name: Name) -> Row | None:

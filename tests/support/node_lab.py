@@ -11,7 +11,7 @@ from msgspec.structs import replace as with_changes
 
 from shoal.base.digests import crc64, sha256
 from shoal.base.env import Env
-from shoal.base.errors import NotFound, ShoalError
+from shoal.base.errors import AlreadyExists, NotFound, ShoalError
 from shoal.base.ids import Address, Instant, NodeId, ReplicaId, SessionId
 from shoal.base.units import HOUR, MILLISECOND, SECOND
 from shoal.core import routes
@@ -116,8 +116,11 @@ class ScriptedCoordinator:
         if target == routes.REGISTER.target:
             return self._register(wire.decode(body, RegisterNode))
         heartbeat = wire.decode(body, Heartbeat)
-        if find_node(self.history.current, heartbeat.node_id) is None:
+        known = find_node(self.history.current, heartbeat.node_id)
+        if known is None:
             raise NotFound("no such member")
+        if known.address != heartbeat.address:
+            raise AlreadyExists("somebody else is this node")
         self.heartbeats.append(heartbeat)
         self.heard.set()
         return HeartbeatReply(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from shoal.base.errors import NotFound, StaleEpoch, TransientError
+from shoal.base.errors import AlreadyExists, NotFound, StaleEpoch, TransientError
 from shoal.base.ids import NodeId
 from shoal.coordinator.desk import Desk
 from shoal.core.catalog.leases import LIVENESS, check_lease
@@ -45,13 +45,20 @@ class MemberWatch:
         return record
 
     async def hear(self, message: Heartbeat) -> None:
-        """A heartbeat came; the map is written only if it says something new. Raises: NotFound for a stranger."""
+        """A heartbeat came; the map is written only if it says something new. Raises: NotFound for a stranger;
+        AlreadyExists if the map has another address for this node: what others find there is not who speaks."""
         desk, node = self._desk, message.node_id
         if node not in desk.members.by_id:
             await desk.members.refresh()
         known = desk.members.by_id.get(node)
         if known is None:
             raise NotFound(f"node {node} is not a member of this cluster: it must register", node=node)
+        if message.address not in ("", known.address):
+            raise AlreadyExists(
+                f"node {known.name!r} is registered at {known.address}, by a process that runs with a copy of this "
+                "directory, or by a message that came late",
+                node=node,
+            )
         self._volumes[node] = _Volume(message.capacity_bytes, message.free_bytes)
         self._liveness.handle(NodeHeard(node), desk.env.clock.now())
         if _as_heard(known, message) != known:

@@ -4,9 +4,17 @@ import asyncio
 from contextlib import suppress
 
 from shoal.base.env import Env
-from shoal.base.errors import CallerError, DiskFailed, NotFound, StaleEpoch, StorageFull, TransientError
+from shoal.base.errors import (
+    AlreadyExists,
+    CallerError,
+    DiskFailed,
+    NotFound,
+    StaleEpoch,
+    StorageFull,
+    TransientError,
+)
 from shoal.base.ids import Address, Instant, NodeId, ReplicaId
-from shoal.base.units import MILLISECOND, SECOND
+from shoal.base.units import MILLISECOND, MINUTE, SECOND
 from shoal.core import membership, routes
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapDelta
 from shoal.model.messages.nodes import (
@@ -28,6 +36,10 @@ from shoal.ports.log import Log
 
 LEARN_NS = 2 * SECOND
 """How long a forward waits for the map to name its target."""
+
+REGISTER_GAP_NS = MINUTE
+"""The least time before a node whose place another process has taken registers again: two that share an identity take
+turns by the minute, and say so, until somebody stops one."""
 
 HURRY_GAP_NS = 100 * MILLISECOND
 """The least time between two heartbeats, so that nobody can make a node flood its coordinator."""
@@ -60,6 +72,7 @@ class Membership:
         self._walk_due = Instant(0)
         self._wake = asyncio.Event()
         self._address = Address("")
+        self._registered_at = Instant(0)
         self._addresses: dict[NodeId, Address] = {}
         self._next_answer = asyncio.Event()
         self._is_map_doubtful = False
@@ -108,6 +121,7 @@ class Membership:
                 jsonl=self._settings.jsonl,
             ),
         )
+        self._registered_at = self._env.clock.now()
         await self._identity.rename(reply.name)
         self._follow(reply.delta)
         await self._note_seen(reply.incarnation, reply.commit_number)
@@ -167,6 +181,12 @@ class Membership:
         except NotFound:
             await self._join_again()
             return True
+        except AlreadyExists as exc:
+            if self._env.clock.now() - self._registered_at < REGISTER_GAP_NS:
+                raise
+            self._log.error("registered_elsewhere", why=exc.sentence)
+            await self.register(self._address)
+            return False
         seen = self._identity.current
         if (reply.incarnation, reply.commit_number) < (seen.seen_incarnation, seen.seen_commit):
             # A backup was put back. Nothing that it says of replicas counts before it knows that it is one.
@@ -194,6 +214,7 @@ class Membership:
             is_failed=self._is_failed,
             reports=reports,
             damaged=tuple([ReplicaAddress(*replica) for replica in damaged]),
+            address=self._address,
         )
 
     async def _walk(self) -> None:

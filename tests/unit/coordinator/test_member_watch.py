@@ -2,10 +2,12 @@
 
 import pytest
 
-from shoal.base.errors import NotFound, OutcomeUnknown, ShoalError, StaleEpoch
+from shoal.base.errors import AlreadyExists, NotFound, OutcomeUnknown, ShoalError, StaleEpoch
+from shoal.base.ids import Address
 from shoal.base.units import SECOND
 from shoal.core.catalog.leases import LIVENESS, take_lease
 from shoal.model.cluster import NodeState
+from support.catalog_bench import registration
 from support.coordinator_bench import CoordinatorBench, open_bench
 from support.members import node_id
 
@@ -67,6 +69,22 @@ async def test_a_heartbeat_that_says_nothing_new_writes_nothing() -> None:
     await bench.heartbeat("a", can_write=False, is_failed=True)
     node = bench.coordinator._desk.members.by_id[node_id("a")]
     assert (node.can_write, node.is_failed) == (False, True)
+
+
+async def test_a_process_that_others_do_not_find_is_not_heard() -> None:
+    bench = await open_bench(nodes="ab")
+    first = registration("a").address
+    await bench.heartbeat("a", address=first)
+    await bench.register("a", address=Address("copy:1"))
+    for _ in range(16):
+        await pass_time(bench, 1)
+        await bench.heartbeat("b")
+        with pytest.raises(AlreadyExists, match="is registered at copy:1, by a process that runs with a copy"):
+            await bench.heartbeat("a", address=first, free_bytes=3)
+    assert states(bench) == {"a": NodeState.DOWN, "b": NodeState.UP}
+    await bench.heartbeat("a", address=Address("copy:1"), free_bytes=5)
+    assert states(bench)["a"] is NodeState.UP
+    assert [usage.free_bytes for usage in bench.coordinator._watch.usage() if usage.name == "a"] == [5]
 
 
 async def test_usage_is_fresh_and_of_those_that_were_heard_since_the_start() -> None:

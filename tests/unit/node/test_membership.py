@@ -20,7 +20,7 @@ from shoal.base.units import MIB, MINUTE, SECOND
 from shoal.core.membership import MapHistory
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapChange, MapDelta, MapUpdate
 from shoal.model.messages.nodes import REPORTS_MAX, Heartbeat, HeartbeatReply, ReplicaAddress, Verdict
-from shoal.node.membership import HURRY_GAP_NS
+from shoal.node.membership import HURRY_GAP_NS, REGISTER_GAP_NS
 from shoal.testing.sim.disk import FaultKind
 from support.members import member
 from support.node_lab import CLUSTER_ID, Member, NodeLab, in_node_lab
@@ -147,6 +147,34 @@ def test_a_restored_catalog_is_told_everything_again() -> None:
         await lab.settle(10)
         assert lab.coordinator.reports == [replica(1)] * 2
         assert a.identity.current.seen_incarnation == 2
+
+    in_node_lab(main)
+
+
+def test_a_node_whose_place_was_taken_takes_it_back_in_no_hurry() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a")
+        lab.coordinator.enlist(a.id, "a", Address("old:1"))  # a message of a former life, kept back on its way
+        lab.coordinator.heartbeats.clear()
+        await lab.settle(REGISTER_GAP_NS // SECOND - 5)
+        assert (len(lab.coordinator.registrations), beats_of(lab, a)) == (1, [])
+        await lab.settle(10)
+        assert len(lab.coordinator.registrations) == 2
+        assert beats_of(lab, a)
+        assert len(a.log.named("registered_elsewhere")) == 1
+
+    in_node_lab(main)
+
+
+def test_two_processes_with_one_directory_are_told() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a")
+        for _ in range(5):
+            lab.coordinator.enlist(a.id, "a", Address("copy:1"))
+            await lab.settle(REGISTER_GAP_NS // SECOND + 5)
+        assert lives(a)
+        assert len(lab.coordinator.registrations) == 6
+        assert len(a.log.named("registered_elsewhere")) == 5
 
     in_node_lab(main)
 

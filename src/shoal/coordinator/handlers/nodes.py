@@ -61,7 +61,9 @@ class NodeHandlers:
         commit_number = await desk.engine.read(lambda snapshot: snapshot.commit_number)
         seen = SeenCatalog(message.seen_incarnation, message.seen_commit)
         if seen > (desk.identity.incarnation, commit_number):
-            desk.log.error("catalog_is_older_than_nodes", node=record.name, seen=seen, commit_number=commit_number)
+            desk.log.error(
+                "catalog_is_older_than_nodes", node=record.name, seen_commit=seen.commit_number, commit=commit_number
+            )
             await self._go_on_from_backup(seen)
         desk.log.info("node_registered", name=record.name, node=record.node_id, address=record.address)
         return NodeRegistered(
@@ -78,7 +80,8 @@ class NodeHandlers:
             self._keeper.bury(restoration.sessions)
 
     async def heartbeat(self, message: Heartbeat, caller: NodeCaller) -> HeartbeatReply:
-        """A node is there. Raises: AccessDenied; NotFound if it is no member: then it registers."""
+        """A node is there. Raises: AccessDenied; NotFound if it is no member: then it registers; AlreadyExists if it is
+        one at another address."""
         _check_self(message.node_id, caller)
         _check_heartbeat(message)
         await self._watch.hear(message)

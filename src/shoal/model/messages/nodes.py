@@ -77,6 +77,8 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     is_failed: bool
     reports: tuple[ReplicaReport, ...] = ()
     damaged: tuple[ReplicaAddress, ...] = ()
+    address: Address = Address("")
+    """Where this process is reached; empty if it is of a release that does not say."""
 
 
 class HeartbeatReply(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

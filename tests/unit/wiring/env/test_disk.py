@@ -82,6 +82,18 @@ def test_the_names_of_a_root_are_durable_before_anything_is_in_it(
     assert synced == [*whole, whole[1]]
 
 
+def test_a_directory_that_we_may_not_look_into_is_somebody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, real = tmp_path / "theirs", os.listdir
+    theirs.mkdir()
+    synced = list[str]()
+    monkeypatch.setattr(disk, "_sync_dir", synced.append)
+    monkeypatch.setattr(os, "listdir", lambda path: refused(str(path)) if Path(path) == theirs else real(path))
+    RealDisk(theirs / "root").close()
+    assert synced == [str(theirs)], "our own name in it, and not its own"
+
+
 def test_two_disks_on_one_directory_share_their_locks(tmp_path: Path) -> None:
     one, other = RealDisk(tmp_path), RealDisk(tmp_path)
     held = one.lock("lock")

@@ -9,8 +9,9 @@ import msgspec
 
 from shoal.base.env import Env
 from shoal.base.errors import QuorumNotReached
-from shoal.base.ids import NodeId, parse_file_id
+from shoal.base.ids import NodeId, ReplicaId, parse_file_id
 from shoal.base.units import KIB, MILLISECOND, SECOND
+from shoal.client.block_check import BlockCheck
 from shoal.client.cluster_view import PlacementWish
 from shoal.client.put import ObjectPut, PutOptions
 from shoal.core.catalog import files, rows
@@ -19,10 +20,12 @@ from shoal.core.catalog.versions import release
 from shoal.core.names import ObjectName
 from shoal.core.placement import spread
 from shoal.core.trust import receipts
+from shoal.core.trust.receipts import ChunkFacts
 from shoal.engine.overlay import OverlayTx
 from shoal.engine.sqlite import SqliteEngine
 from shoal.formats import keys
 from shoal.formats.keys import Range
+from shoal.formats.seal import Seal, check_bound, verify_seal
 from shoal.formats.segment.scan import Damage, Scanner, SegmentScan
 from shoal.gateway.jsonl.call import Call
 from shoal.gateway.jsonl.reply import PLAIN, Answer
@@ -30,7 +33,12 @@ from shoal.gateway.jsonl.service import FILE_COMMANDS
 from shoal.model.catalog import Bucket, Version
 from shoal.model.cluster import ClusterMap, ClusterSettings, MapDelta
 from shoal.model.messages.objects import ChunkUpload, Commit
-from shoal.ports.chunk_store import ChunkStore
+from shoal.model.messages.replicas import Receipt
+from shoal.node.keeping import Keeping
+from shoal.node.primary_put import PrimaryPut
+from shoal.node.put_request import ForwardedPut
+from shoal.node.replica_body import ReplicaBody
+from shoal.ports.chunk_store import ChunkStore, ReplicaWriter, StoredReplica
 from shoal.ports.engine import Tx
 from shoal.ports.log import Log
 from shoal.ports.transfer import Source
@@ -179,6 +187,71 @@ async def _not_durable(engine: SqliteEngine, group: object) -> None:
     engine._work.set()
     if engine._number < _COMMITS_AT_START:
         await _right_durable(engine, group)  # type: ignore[arg-type]
+
+
+def corrupting(options: SwarmOptions) -> SwarmOptions:
+    """Nothing happens but that bits turn over on the way, and machines crash."""
+    work = replace(options.workload.work, think_mean_ns=20 * MILLISECOND, mix={"put": 3, "get": 2}, hurry=0)
+    return replace(
+        options,
+        world=replace(options.world, faults=NetworkFaults(corrupt=0.05), crashpoint=0),
+        nemesis=replace(options.nemesis, harms=("crash",), sick=replace(options.nemesis.sick, weak=None)),
+        workload=replace(options.workload, clients=3, workers=3, operations=200, work=work),
+    )
+
+
+class _Gullible:
+    """A node that does not look at the bytes that come, and vouches for what was said of them. (If it vouched for what
+    it stored, its receipts would be of no use, and tell.)"""
+
+    def __init__(self) -> None:
+        self._said: dict[ReplicaId, int] = {}
+        self._right_receipt = Keeping.receipt
+
+    async def check_primary(self, put: PrimaryPut, incoming: ReplicaBody, _digest: bytes, _crc: int) -> ChunkFacts:
+        seal = await incoming.seal()
+        check_bound(seal, put._put.words)
+        self._said[put._put.replica] = seal.crc64
+        return ChunkFacts(put._put.replica.chunk, put._put.size, seal.sha256, seal.crc64)
+
+    async def receive(
+        self, keeping: Keeping, put: ForwardedPut, incoming: ReplicaBody, *, writer: ReplicaWriter
+    ) -> Seal:
+        while frame := await incoming.next_frame():
+            await writer.write(frame)
+        seal = await incoming.seal()
+        verify_seal(seal, keeping.keys.seal_key(put.primary), put.replica, size=put.size)
+        self._said[put.replica] = seal.crc64
+        return seal
+
+    def receipt(self, keeping: Keeping, stored: StoredReplica) -> Receipt:
+        said = self._said.get(stored.replica, stored.crc64)
+        return self._right_receipt(keeping, replace(stored, crc64=said))
+
+
+def _vouches_without_looking(*, at_bodies: bool) -> tuple[tuple[str, object], ...]:
+    """Of forwards; and of what clients send too, if `at_bodies`: alone that does no harm, for other nodes look."""
+    node = _Gullible()
+
+    async def check(put: PrimaryPut, incoming: ReplicaBody, digest: bytes, crc: int) -> ChunkFacts:
+        return await node.check_primary(put, incoming, digest, crc)
+
+    def receipt(keeping: Keeping, stored: StoredReplica) -> Receipt:
+        return node.receipt(keeping, stored)
+
+    forwards = (("shoal.node.keeping.Keeping.receipt", receipt), ("shoal.node.replica_put._receive", node.receive))
+    return (*forwards, ("shoal.node.primary_put.PrimaryPut._checked", check)) if at_bodies else forwards
+
+
+def _close_block_unchecked(check: BlockCheck) -> None:
+    """A reader that does not look at the bytes of a block."""
+    check._block += 1
+    check._crc = 0
+    check._missing = check._block_bytes()
+
+
+async def _add_unchecked(_check: object, _frame: memoryview) -> None:
+    """Nor at those of a whole chunk."""
 
 
 def _lower_quorum(copies: int, settings: ClusterSettings) -> int:
@@ -443,6 +516,27 @@ PLANTED_BUGS = (
         "visitor/",
         patches=(("shoal.testing.sim.gateway.FILE_COMMANDS", {**FILE_COMMANDS, "delete_file": _say_done}),),
         change=mostly(put=1, visit=5),
+    ),
+    PlantedBug(
+        "nodes vouch for bytes that they did not look at",
+        "is not what was written",
+        patches=_vouches_without_looking(at_bodies=True),
+        change=corrupting,
+    ),
+    PlantedBug(
+        "a node vouches for a forward that it did not look at",
+        "is not what was written",
+        patches=_vouches_without_looking(at_bodies=False),
+        change=corrupting,
+    ),
+    PlantedBug(
+        "a reader does not check what nodes send",
+        "differs at byte",
+        patches=(
+            ("shoal.client.block_check.BlockCheck._close_block", _close_block_unchecked),
+            ("shoal.client.read_chunk._WholeCheck.add", _add_unchecked),
+        ),
+        change=corrupting,
     ),
 )
 """The regression suite of the simulator: each of them must be found within a few seeds."""

@@ -92,8 +92,18 @@ class SimBody:
             raise ConnectionLost
         self._under_way += 1
 
+    def announce(self, length: int) -> None:
+        """The head that came tells another length than the sender's: what is over it is dropped, and what is missing
+        never comes."""
+        self._missing += length - self._length
+        self._length = length
+
     def arrive(self, frame: bytes) -> None:
         """A frame has come; an empty one is none."""
+        if len(frame) > self._missing:
+            frame = frame[: self._missing]
+            self._under_way -= not frame
+            self._has_room.set()
         if not frame:
             return
         self._frames.append(frame)

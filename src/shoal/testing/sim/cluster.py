@@ -136,6 +136,11 @@ class SimCluster:
         return ClusterKeys(self._secret)
 
     @property
+    def altered_count(self) -> int:
+        """Messages that were altered on their way so far."""
+        return self._world.network.fired["corrupt"]
+
+    @property
     def is_open(self) -> bool:
         """Whether the catalog and all volumes are open."""
         return self.engine is not None and len(self.stores) == self.shape.nodes

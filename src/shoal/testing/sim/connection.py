@@ -8,7 +8,9 @@ from typing import Protocol
 
 from shoal.base.errors import check
 from shoal.base.units import SECOND
+from shoal.net.head import HeadRefused
 from shoal.ports.link import IncomingReply, Request
+from shoal.testing.sim.alteration import Flip, Message, flipped, read_reply, read_request
 from shoal.testing.sim.body import ConnectionLost, SimBody
 from shoal.testing.sim.process import context_of
 from shoal.testing.sim.route import Route
@@ -20,8 +22,13 @@ HEAD_BYTES = 256
 class Exchange:
     """One request and its reply: what both ends of a connection share of it."""
 
-    def __init__(self, request: Request, body: SimBody) -> None:
+    def __init__(self, request: Request, body: SimBody, *, head: bytes = b"") -> None:
+        """`head` is that of the request, as it is sent; without one nothing can happen to it on the way."""
         self.request = request
+        """As the client sent it."""
+        self.asked = request
+        """As it arrived at the server."""
+        self.head = head
         self.request_body = body
         self.reply_body: SimBody | None = None
         self.is_answered = False
@@ -74,6 +81,10 @@ class Wire(Protocol):
         """Whether a fault of this kind, a field of NetworkFaults, happens now; counted if it does."""
         ...
 
+    def draw_flip(self, host: str, *, head_bytes: int, frame_bytes: int) -> Flip | None:
+        """Which bit of a message of that size, on its way to or from the server on `host`, turns over; None: none."""
+        ...
+
     def draw_delay_ns(self) -> int:
         """How late a message is."""
         ...
@@ -103,6 +114,8 @@ class _Lane:
 
     route: Route
     is_open: bool = True
+    is_cut: bool = False
+    """Whether the receiver was told that no more comes, and the sender was not."""
     last_ns: int = 0
 
 
@@ -137,14 +150,37 @@ class SimConnection:
         self.exchange = exchange
         if self.wire.strikes("lose_request"):
             self.sever()
-        self._post(self._up, HEAD_BYTES + len(frame), partial(self._arrive, exchange, frame, is_whole=is_whole))
+        elif self.wire.strikes("half_close"):
+            self._cut(self._up, self.close_server)
+        flip = self.wire.draw_flip(self.server_host, head_bytes=len(exchange.head), frame_bytes=len(frame))
+        message = Message(exchange.head, frame)
+        if flip is not None:
+            message = flip.of(message)
+        arrive = partial(self._arrive, exchange, message, is_whole=is_whole)
+        self._post(self._up, HEAD_BYTES + len(frame), arrive)
 
-    def _arrive(self, exchange: Exchange, frame: bytes, *, is_whole: bool) -> None:
+    def _arrive(self, exchange: Exchange, message: Message, *, is_whole: bool) -> None:
+        if message.head != exchange.head:
+            try:
+                exchange.asked, length = read_request(message.head)
+            except HeadRefused as refused:
+                self._refuse(exchange, refused.status)
+                return
+            exchange.is_last = length != exchange.request_body.length  # what follows is no request
+            exchange.request_body.announce(length)
+        frame = message.frame
         if is_whole and self.wire.strikes("duplicate"):
-            again = partial(self._arrive_again, exchange.request, frame)
+            again = partial(self._arrive_again, exchange.asked, frame)
             self.up.send(HEAD_BYTES + len(frame), again, delay_ns=self.wire.draw_delay_ns(), not_before_ns=0)
         exchange.request_body.arrive(frame)
         self.server.accept(self, exchange)
+
+    def _refuse(self, exchange: Exchange, status: int) -> None:
+        """The link of the server answers, and closes."""
+        body = SimBody(0, patience_ns=0)
+        exchange.is_last = True
+        self.answer(exchange, IncomingReply(status, {}, body), body=body, message=Message(b"", b""))
+        self.close_server()
 
     def _arrive_again(self, request: Request, frame: bytes) -> None:
         """The second copy comes after the first, and its reply goes nowhere: the client asked once."""
@@ -158,8 +194,9 @@ class SimConnection:
         if self.exchange is not None:
             await self._put(self._up, self.exchange.request_body, frame)
 
-    def answer(self, exchange: Exchange, reply: IncomingReply, *, body: SimBody, frame: bytes) -> None:
-        """Send the head of a reply, with the first frame of its body or nothing."""
+    def answer(self, exchange: Exchange, reply: IncomingReply, *, body: SimBody, message: Message) -> None:
+        """Send the head of a reply, with the first frame of its body or nothing. Without a head in `message` nothing
+        can happen to it on the way."""
         exchange.is_answered = True
         if exchange is not self.exchange:
             body.lose_sender()
@@ -169,7 +206,24 @@ class SimConnection:
             body.lose_sender()
         if self.wire.strikes("lose_reply"):
             self.sever()
-        self._post(self._down, HEAD_BYTES + len(frame), partial(exchange.arrive, reply, frame))
+        elif self.wire.strikes("half_close"):
+            self._cut(self._down, self.close_client)
+        flip = self.wire.draw_flip(self.server_host, head_bytes=len(message.head), frame_bytes=len(message.frame))
+        arrive = partial(exchange.arrive, reply, message.frame)
+        if flip is not None:
+            arrive = partial(self._arrive_altered, exchange, flip.of(message), body=body)
+        self._post(self._down, HEAD_BYTES + len(message.frame), arrive)
+
+    def _arrive_altered(self, exchange: Exchange, message: Message, *, body: SimBody) -> None:
+        try:
+            start = read_reply(message.head, to_head=exchange.request.method == "HEAD")
+        except HeadRefused:
+            start = None
+        if start is None:
+            self.close_client()
+            return
+        body.announce(start.body_bytes)
+        exchange.arrive(IncomingReply(start.status, start.headers, body), message.frame)
 
     async def put_reply(self, body: SimBody, frame: bytes) -> None:
         """Send the next frame of the reply's body. Raises: ConnectionLost."""
@@ -179,10 +233,19 @@ class SimConnection:
         await body.room()
         if self.wire.strikes("cut_body"):
             self.sever()
-        self._post(lane, len(frame), partial(body.arrive, frame))
+        elif self.wire.strikes("half_close"):
+            self._cut(lane, body.cut)
+        flip = self.wire.draw_flip(self.server_host, head_bytes=0, frame_bytes=len(frame))
+        arrived = frame if flip is None else flipped(frame, flip.bit)
+        self._post(lane, len(frame), partial(body.arrive, arrived))
+
+    def _cut(self, lane: _Lane, hear: Callable[[], None]) -> None:
+        """Let the receiver `hear` the end of the stream after what was sent before; what comes now is lost."""
+        self._post(lane, 0, hear)
+        lane.is_cut = True
 
     def _post(self, lane: _Lane, size: int, action: Callable[[], None]) -> None:
-        if self._is_severed:
+        if self._is_severed or lane.is_cut:
             return
         delay_ns = self.wire.draw_delay_ns() if self.wire.strikes("delay") else 0
         deliver = partial(self._deliver, lane, action)

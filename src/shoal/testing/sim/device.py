@@ -18,7 +18,16 @@ from shoal.testing.sim.platter import Platter
 from shoal.testing.sim.survival import Survival
 
 _FULL = frozenset({FaultKind.NO_SPACE, FaultKind.OVER_QUOTA, FaultKind.SHORT_WRITE})
-_FAILED = frozenset({FaultKind.READ_EIO, FaultKind.WRITE_EIO, FaultKind.SYNC_EIO})
+_FAILED = frozenset(
+    {
+        FaultKind.READ_EIO,
+        FaultKind.WRITE_EIO,
+        FaultKind.SYNC_EIO,
+        FaultKind.BAD_SECTOR,
+        FaultKind.DEAD,
+        FaultKind.READ_ONLY,
+    }
+)
 
 
 Delay = Callable[[str], int]
@@ -44,6 +53,8 @@ class SimDevice:
         """When all files together may not grow any further; None: never."""
         self.delay = delay
         """How long asynchronous calls take; None: they do not even yield."""
+        self.drag: Callable[[], int] | None = None
+        """Nanoseconds more that each of them takes, while the device is sick; None: none."""
         self.operations = 0
         """Changes and syncs carried out since the last power cycle."""
         self.journal: list[DiskOperation] = []
@@ -135,10 +146,14 @@ class SimDevice:
         self.platter.apply(operation)
         _raise_fault(operation)
 
-    def perform_read(self, path: str, inode: int) -> None:
+    def overwrite(self, path: str, offset: int, data: bytes) -> None:
+        """Damage: these bytes of the file become others on the medium, and in the cache so that it shows at once."""
+        self.platter.overwrite(path, offset, data)
+
+    def perform_read(self, path: str, inode: int, *, offset: int, length: int) -> None:
         """What comes before bytes are taken from the platter. Raises: PowerCut, DiskFailed."""
         self.require_power()
-        operation = DiskOperation(OperationKind.READ, path, inode)
+        operation = DiskOperation(OperationKind.READ, path, inode, offset=offset, length=length)
         _raise_fault(replace(operation, fault=self.faults.draw(operation)))
 
     async def wait(self, kind: OperationKind) -> None:
@@ -146,7 +161,8 @@ class SimDevice:
         cancelled call may have happened. Raises: PowerCut if the power went meanwhile."""
         if self.delay is not None:
             generation = self.generation
-            await asyncio.sleep(self.delay(kind.value) / 2 / SECOND)
+            dragged_ns = self.drag() if self.drag is not None else 0
+            await asyncio.sleep((self.delay(kind.value) + dragged_ns) / 2 / SECOND)
             self.require_power(generation)
 
     def _start_record(self) -> None:

@@ -7,10 +7,11 @@ from enum import Enum
 from random import Random
 
 from shoal.base.env import Clock
-from shoal.base.errors import PreconditionFailed
+from shoal.base.errors import AccessDenied, PreconditionFailed
 from shoal.base.ids import Address, Instant
 from shoal.base.units import SECOND
 from shoal.core.routes import COMMIT, DELETE
+from shoal.core.trust import signing
 from shoal.formats import wire
 from shoal.formats.errors import error_of, status_of
 from shoal.model.catalog import Version
@@ -47,14 +48,16 @@ class _Answered:
 
 
 class Echoes:
-    """I remember what was answered, outside of all processes, and send it again."""
+    """I remember what was answered, outside of all processes, and send it again. What is not signed is no answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret: bytes) -> None:
+        """`secret` is that of the key under which all of it is asked."""
+        self._secret = secret
         self._answered: deque[_Answered] = deque(maxlen=ANSWERS_KEPT)
 
     def keep(self, address: Address, request: Request, reply: Reply) -> None:
         """An answer has come."""
-        outcomes = _outcomes(request, reply)
+        outcomes = self._believed(request, reply)
         if outcomes:
             self._answered.append(_Answered(address, request, outcomes))
 
@@ -68,10 +71,23 @@ class Echoes:
         reply = await link.call(
             former.address, former.request, deadline=deadline, reply_bytes_max=COMMIT.reply_bytes_max
         )
-        for first, again in zip(former.outcomes, _outcomes(former.request, reply), strict=False):
+        for first, again in zip(former.outcomes, self._believed(former.request, reply), strict=False):
             if again != first and _Word.NOTHING not in (again, first):
                 raise AnswerChanged(f"{former.request.target} came again and is {again}; it was {first}")
         return "done"
+
+    def _believed(self, request: Request, reply: Reply) -> tuple[_Outcome, ...]:
+        """What a reply says of each change; empty if the message was none, or was not answered."""
+        if request.target not in (COMMIT.target, DELETE.target):
+            return ()
+        body = reply.body if isinstance(reply.body, bytes) else b""
+        nonce = signing.parse(request.headers.get("authorization")).nonce
+        mac = reply.headers.get(signing.REPLY_MAC)
+        try:
+            signing.verify_reply(mac, self._secret, nonce=nonce, status=reply.status, body=body)
+        except AccessDenied:
+            return ()
+        return _outcomes(request.target, reply.status, body)
 
 
 class EchoLink:
@@ -98,10 +114,8 @@ class EchoLink:
         await self._link.close()
 
 
-def _outcomes(request: Request, reply: Reply) -> tuple[_Outcome, ...]:
-    """What a reply says of each change; empty if the message was none, or was not answered."""
-    body = reply.body if isinstance(reply.body, bytes) else b""
-    match request.target, reply.status:
+def _outcomes(target: str, status: int, body: bytes) -> tuple[_Outcome, ...]:
+    match target, status:
         case COMMIT.target, 200:
             return tuple([_committed(outcome) for outcome in wire.decode(body, CommitReply).outcomes])
         case DELETE.target, 200:

@@ -24,7 +24,7 @@ class SimBlockingFile:
     def pread(self, offset: int, length: int) -> bytes:
         """See `File.pread`."""
         self.require_open()
-        self.device.perform_read(self._path, self._inode.number)
+        self.device.perform_read(self._path, self._inode.number, offset=offset, length=length)
         return self._inode.cached.read(offset, length)
 
     def pwrite(self, offset: int, buffer: Buffer) -> None:

@@ -25,9 +25,11 @@ class KeyMisjudged(SimulationFailed):
 class KeyHolder:
     """I make a key, use it, revoke it and find it refused, one step after the other."""
 
-    def __init__(self, client: Client, catalog_under: CatalogUnder) -> None:
+    def __init__(self, client: Client, catalog_under: CatalogUnder, altered_count: Callable[[], int]) -> None:
+        """`altered_count` counts what was altered on its way, by which a good key may be refused."""
         self._client = client
         self._catalog_under = catalog_under
+        self._altered_count = altered_count
         self._key: NewKey | None = None
         self._is_doubtful = False
         """Somebody asked to revoke it, and does not know whether that happened."""
@@ -51,10 +53,11 @@ class KeyHolder:
         return "revoked"
 
     async def _use(self, key: NewKey) -> None:
+        altered = self._altered_count()
         try:
             await self._list(key)
         except AccessDenied as exc:
-            if is_about_clocks(exc):
+            if is_about_clocks(exc) or self._altered_count() != altered:
                 raise
             raise KeyMisjudged(f"key {key.info.key_id} is good, and was refused") from exc
 

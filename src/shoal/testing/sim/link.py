@@ -52,7 +52,7 @@ class SimLink:
     def _compose(self, address: Address, request: Request) -> Exchange:
         """Raises: InvalidArgument for a head that cannot be sent."""
         length = len(request.body) if isinstance(request.body, bytes) else request.body.length
-        request_head(
+        head = request_head(
             request.method,
             request.target,
             address=address,
@@ -60,7 +60,7 @@ class SimLink:
             body_length=length,
             limits=_LIMITS,
         )
-        return Exchange(request, SimBody(length, patience_ns=self._network.settings.patience_ns))
+        return Exchange(request, SimBody(length, patience_ns=self._network.settings.patience_ns), head=head)
 
     async def _begin(self, address: Address, exchange: Exchange) -> tuple[SimConnection, IncomingReply]:
         connection = await self._connection(address)

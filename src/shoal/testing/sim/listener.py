@@ -20,6 +20,7 @@ from shoal.ports.link import (
     Reply,
     Stream,
 )
+from shoal.testing.sim.alteration import Message
 from shoal.testing.sim.body import ConnectionLost, SimBody, pump, pump_bytes
 from shoal.testing.sim.connection import Exchange, SimConnection
 from shoal.testing.sim.network import SimNetwork
@@ -66,12 +67,12 @@ class SimListening:
             return
         context = self._context.copy()
         serving = self._serve(connection, exchange)
-        task = asyncio.get_running_loop().create_task(serving, name=f"serve {exchange.request.method}", context=context)
+        task = asyncio.get_running_loop().create_task(serving, name=f"serve {exchange.asked.method}", context=context)
         self._serving[task] = connection
         task.add_done_callback(partial(self._ended, exchange), context=context)
 
     async def _serve(self, connection: SimConnection, exchange: Exchange) -> None:
-        asked, body = exchange.request, exchange.request_body
+        asked, body = exchange.asked, exchange.request_body
         request = IncomingRequest(asked.method, asked.target, dict(asked.headers), body, connection.peer)
         try:
             reply = await self._handler(request)
@@ -88,37 +89,40 @@ class SimListening:
             await close_pieces(reply.body)
 
     async def _answer(self, connection: SimConnection, exchange: Exchange, reply: Reply) -> None:
-        exchange.is_last = not exchange.request_body.is_read
-        body = self._check(exchange, reply)
+        exchange.is_last = exchange.is_last or not exchange.request_body.is_read
+        head, body = self._check(exchange, reply)
         try:
-            await self._send(connection, exchange, reply, body=body)
+            await self._send(connection, exchange, reply, head=head, body=body)
         except (ConnectionLost, ShoalError):
             exchange.is_last = True
         if exchange.is_last:
             connection.close_after(exchange)
 
-    def _check(self, exchange: Exchange, reply: Reply) -> SimBody:
-        """The body that the client will read. Raises: InvalidArgument for a reply that cannot be sent."""
+    def _check(self, exchange: Exchange, reply: Reply) -> tuple[bytes, SimBody]:
+        """The head as it is sent, and the body that the client will read. Raises: InvalidArgument for a reply that
+        cannot be sent."""
         length = len(reply.body) if isinstance(reply.body, bytes) else reply.body.length
-        reply_head(reply.status, headers=reply.headers, body_length=length, keeps_alive=True, limits=_LIMITS)
-        if exchange.request.method == "HEAD":
+        head = reply_head(reply.status, headers=reply.headers, body_length=length, keeps_alive=True, limits=_LIMITS)
+        if exchange.asked.method == "HEAD":
             length = 0
         elif length and not has_body(reply.status):
             raise InvalidArgument("a reply with this status has no body", status=reply.status)
-        return SimBody(length, patience_ns=self._network.settings.patience_ns)
+        return head, SimBody(length, patience_ns=self._network.settings.patience_ns)
 
-    async def _send(self, connection: SimConnection, exchange: Exchange, reply: Reply, *, body: SimBody) -> None:
+    async def _send(
+        self, connection: SimConnection, exchange: Exchange, reply: Reply, *, head: bytes, body: SimBody
+    ) -> None:
         """Raises: ConnectionLost, InvalidArgument for pieces that do not add up, and what they raise."""
-        head = IncomingReply(reply.status, dict(reply.headers), body)
+        incoming = IncomingReply(reply.status, dict(reply.headers), body)
         content = reply.body if body.length else b""
         put = partial(connection.put_reply, body)
         if isinstance(content, Stream):
-            connection.answer(exchange, head, body=body, frame=b"")
+            connection.answer(exchange, incoming, body=body, message=Message(head, b""))
             await pump(content, put)
         elif len(content) <= FRAME_BYTES:
-            connection.answer(exchange, head, body=body, frame=content)
+            connection.answer(exchange, incoming, body=body, message=Message(head, content))
         else:
-            connection.answer(exchange, head, body=body, frame=b"")
+            connection.answer(exchange, incoming, body=body, message=Message(head, b""))
             await pump_bytes(content, put)
 
     def _ended(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
@@ -133,7 +137,7 @@ class SimListening:
         if not exchange.is_answered:
             body = SimBody(0, patience_ns=0)
             exchange.is_last = True
-            connection.answer(exchange, IncomingReply(500, {}, body), body=body, frame=b"")
+            connection.answer(exchange, IncomingReply(500, {}, body), body=body, message=Message(b"", b""))
         connection.close_after(exchange)
 
     async def close(self, *, grace_ns: int) -> None:

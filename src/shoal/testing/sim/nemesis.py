@@ -9,7 +9,7 @@ from shoal.base.errors import AccessDenied
 from shoal.base.units import HOUR, MINUTE, SECOND
 from shoal.core.trust.grants import EXPIRED
 from shoal.core.trust.signing import CLOCK_IS_OFF
-from shoal.testing.sim.disk_harm import DISK_HARMS, DiskHarm, Sick
+from shoal.testing.sim.disk_harm import DISK_HARMS, KILL, LOSSES, SPOIL, TURN_BACK, ZERO, DiskHarm, Sick
 from shoal.testing.sim.host import Host, excuse_disk
 from shoal.testing.sim.network import Partition
 from shoal.testing.sim.process import context_of
@@ -22,6 +22,10 @@ HARMS = (*HOST_HARMS, *ROUTE_HARMS, *DISK_HARMS)
 
 _PARTITIONS_MAX = 2
 _BRIDGE_SHARE = 0.2
+_LONG_PAUSE_SHARE = 0.1
+_LONG_PAUSE_MAX_NS = 2 * MINUTE
+_WEIGHTS = {"pause": 2, "stop": 2} | dict.fromkeys(LOSSES, 4) | {ZERO: 8, TURN_BACK: 8, SPOIL: 8, KILL: 1}
+"""How often each harm comes, for one of the others: what few seeds may do, and what needs a plan to come true."""
 _LOST_WALLS = (10 * MINUTE, -10 * MINUTE, -56 * 365 * 24 * HOUR, 80 * 365 * 24 * HOUR)
 """How far off a clock is that was set wrong: by minutes, to the year 1970, to 2106."""
 
@@ -61,15 +65,16 @@ class Nemesis:
         self._partitions: dict[Partition, None] = {}
         self._clogs: dict[tuple[str, str], None] = {}
         self._lost_walls: dict[str, None] = {}
+        self._weights = [_WEIGHTS.get(harm, 1) for harm in self._settings.harms]
         self._disks = DiskHarm(world, self._settings.sick, self._rng, draw_harm_ns=self._draw_harm_ns)
 
     async def strikes(self) -> None:
         """One blow after the other, for ever."""
         for host in self._hosts():
-            host.revive_after_ns, host.excuse = self._draw_harm_ns, _excuse
+            host.revive_after_ns, host.excuse = self._draw_harm_ns, self._excuse
         while self._settings.harms:
             await asyncio.sleep(self._draw_ns(self._settings.calm_mean_ns) / SECOND)
-            harm = self._rng.choice(self._settings.harms)
+            harm = self._rng.choices(self._settings.harms, self._weights)[0]
             if harm in DISK_HARMS:
                 self._disks.strike(harm)
             else:
@@ -118,7 +123,8 @@ class Nemesis:
         """A host, that does not know it."""
         host = self._victim()
         if host is not None:
-            host.pause(self._draw_harm_ns())
+            is_long = self._rng.random() < _LONG_PAUSE_SHARE
+            host.pause(self._rng.randrange(_LONG_PAUSE_MAX_NS) if is_long else self._draw_harm_ns())
 
     def partition(self) -> None:
         """One host from the others, a half from the other, some from the rest, or two halves that one host still
@@ -170,6 +176,13 @@ class Nemesis:
             del self._lost_walls[name]
             self._world.host(name).wall_ahead_ns = EPOCH_NS
 
+    def _excuse(self, failure: BaseException) -> str | None:
+        if is_about_clocks(failure):
+            return "stopped by its clock"
+        if isinstance(failure, AccessDenied) and self._world.network.fired["corrupt"]:
+            return "stopped by a refusal"  # a node believes one that comes again and again
+        return excuse_disk(failure)
+
     def _hosts(self) -> list[Host]:
         return [self._world.host(name) for name in self._names]
 
@@ -208,7 +221,3 @@ class Nemesis:
 def is_about_clocks(failure: BaseException) -> bool:
     """Whether somebody was refused because a clock is too far off; wrong ones alone make a grant expire so soon."""
     return isinstance(failure, AccessDenied) and failure.sentence in (CLOCK_IS_OFF, EXPIRED)
-
-
-def _excuse(failure: BaseException) -> str | None:
-    return "stopped by its clock" if is_about_clocks(failure) else excuse_disk(failure)

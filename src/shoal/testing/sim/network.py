@@ -1,8 +1,8 @@
 """The simulated network: hosts, routes between them, what goes wrong on the way, and who is cut off from whom.
 
 Requests travel as `ports.link` has them, over connections that behave like TCP: in order, whole or broken, with a
-sender that waits when the receiver does not read. Bytes are never changed. It runs on any asyncio loop; on the
-deterministic one it is deterministic.
+sender that waits when the receiver does not read. Bytes are changed only by the fault that does so (`corrupt`). It runs
+on any asyncio loop; on the deterministic one it is deterministic.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from random import Random
 from shoal.base.errors import AlreadyExists, NodeUnreachable
 from shoal.base.ids import Address
 from shoal.base.units import SECOND
+from shoal.testing.sim.alteration import Flip
 from shoal.testing.sim.connection import Server, SimConnection
 from shoal.testing.sim.network_faults import NetworkFaults
 from shoal.testing.sim.route import Route, RouteProfile
@@ -65,6 +66,8 @@ class SimNetwork:
         self._homes: dict[Address, str] = {}
         self._connections: dict[SimConnection, None] = {}
         self._silent_hosts: dict[str, None] = {}
+        self.plain_hosts: dict[str, None] = {}
+        """Servers that are spoken to in a protocol without checksums: nobody could notice an altered byte."""
         self._slowness: dict[str, float] = {}
         self._next_port = FIRST_FREE_PORT
 
@@ -136,6 +139,13 @@ class SimNetwork:
             return False
         self.fired[kind] += 1
         return True
+
+    def draw_flip(self, host: str, *, head_bytes: int, frame_bytes: int) -> Flip | None:
+        """See `Wire.draw_flip`."""
+        if host in self.plain_hosts or not head_bytes + frame_bytes or not self.strikes("corrupt"):
+            return None
+        is_in_head = bool(head_bytes) and (not frame_bytes or self._rng.random() < 0.5)
+        return Flip(is_in_head, self._rng.randrange(8 * (head_bytes if is_in_head else frame_bytes)))
 
     def draw_delay_ns(self) -> int:
         """See `Wire.draw_delay_ns`."""

@@ -17,6 +17,10 @@ class NetworkFaults:
     """Per reply: the connection is lost after the request was done."""
     cut_body: float = 0.0
     """Per frame of a body over one frame: the connection is lost in the middle."""
+    half_close: float = 0.0
+    """Per message: whoever should get it hears the end of the stream instead, and the other direction stays open."""
+    corrupt: float = 0.0
+    """Per message: one of its bits turns over, in its head or in its frame of a body, and nothing else is wrong."""
     duplicate: float = 0.0
     """Per request whose body comes whole with its head: it arrives, and is done, a second time."""
     delay: float = 0.0
@@ -29,7 +33,15 @@ class NetworkFaults:
     """How much later."""
 
 
-_PROBABILITIES = {"lose_request": 0.02, "lose_reply": 0.02, "cut_body": 0.01, "duplicate": 0.05, "delay": 0.05}
+_PROBABILITIES = {
+    "lose_request": 0.02,
+    "lose_reply": 0.02,
+    "cut_body": 0.01,
+    "half_close": 0.01,
+    "corrupt": 0.01,
+    "duplicate": 0.05,
+    "delay": 0.05,
+}
 
 
 def draw_network_faults(rng: Random, *, severity: float = 1.0) -> NetworkFaults:

@@ -42,6 +42,12 @@ class FaultKind(Enum):
     """Success is reported and the cache shows the data; the medium never gets it."""
     MISDIRECTED_WRITE = "misdirected_write"
     """Success is reported and the cache shows the data; the medium gets it one page away."""
+    BAD_SECTOR = "bad_sector"
+    """The medium does not give what lies there; DiskFailed."""
+    DEAD = "dead"
+    """The device does nothing at all; DiskFailed. Of what a file waits to have synced nothing ever is."""
+    READ_ONLY = "read_only"
+    """The file system has been remounted so: nothing is changed and nothing synced; DiskFailed (EROFS)."""
 
 
 _CHANGES = frozenset(set(OperationKind) - {OperationKind.READ, OperationKind.SYNC, OperationKind.SYNC_DIR})
@@ -59,6 +65,9 @@ FAULT_REACH: dict[FaultKind, frozenset[OperationKind]] = {
     FaultKind.SYNC_LIE: _SYNCS,
     FaultKind.LOST_WRITE: _WRITE,
     FaultKind.MISDIRECTED_WRITE: _WRITE,
+    FaultKind.BAD_SECTOR: frozenset({OperationKind.READ}),
+    FaultKind.DEAD: frozenset(OperationKind),
+    FaultKind.READ_ONLY: _CHANGES | _SYNCS,
 }
 
 

@@ -117,7 +117,7 @@ class Platter:
             case OperationKind.SYNC, FaultKind.SYNC_LIE:
                 pass
             case OperationKind.SYNC, fault:
-                _sync(inode, through=operation.through, marks_clean_only=fault is FaultKind.SYNC_EIO)
+                _sync(inode, through=operation.through, marks_clean_only=fault is not None)
             case OperationKind.WRITE, _:
                 self._write(inode, operation)
             case _, None:
@@ -205,6 +205,13 @@ class Platter:
         for content in (inode.cached, inode.durable):
             if offset < content.size:
                 content.write(offset, bytes([content.read(offset, 1)[0] ^ 1 << bit]))
+
+    def overwrite(self, path: str, offset: int, data: bytes) -> None:
+        """Worse damage, in the same places; the file keeps its length."""
+        inode = self.file(path)
+        check(offset >= 0 and offset + len(data) <= inode.durable.size, "no such bytes", path=path, offset=offset)
+        for content in (inode.cached, inode.durable):
+            content.write(offset, data[: max(0, content.size - offset)])
 
     def after_power_loss(self, survival: Survival, rng: random.Random) -> "Platter":
         """The disk as it comes up after a power cut now; I stay as I am."""

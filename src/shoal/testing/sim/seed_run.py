@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from shoal.base.units import MINUTE, SECOND
 from shoal.testing.sim.chronicle import Chronicle
 from shoal.testing.sim.cluster import Hands, SimCluster
-from shoal.testing.sim.disk_harm import MEDIUM_HARMS, ROT
+from shoal.testing.sim.disk_harm import LOSSES, ROT
 from shoal.testing.sim.failure import SimulationFailed, UnhandledFailure
+from shoal.testing.sim.gateway import GATEWAY
 from shoal.testing.sim.instant_audit import InstantAudit
 from shoal.testing.sim.map_watch import MapWatch
 from shoal.testing.sim.nemesis import Nemesis
@@ -90,6 +91,7 @@ class SeedRun:
         drawn = seed_options(seed, profile)
         self.options = drawn if change is None else change(drawn)
         self.world = World(seed, self.options.world, keep_trace=keep_trace)
+        self.world.network.plain_hosts[GATEWAY] = None
         self.chronicle = Chronicle(self.world.loop.now_ns)
         self.cluster = SimCluster(self.world, self.options.shape, hands)
         self.workload = Workload(self.options.workload, self.cluster, self.chronicle)
@@ -202,7 +204,7 @@ class SeedRun:
         if cluster.engine is None:
             raise ReplicaLost("the catalog is not open")
         weak = self._weak()
-        is_rot_only = weak is not None and not {*self.options.nemesis.harms} & {*MEDIUM_HARMS}
+        is_rot_only = weak is not None and not {*self.options.nemesis.harms} & ({*LOSSES} - {ROT})
         return Holders(
             cluster.engine,
             cluster.identities,
@@ -215,7 +217,7 @@ class SeedRun:
     def _weak(self) -> str | None:
         """The node that may have lost replicas."""
         harms, sick = self.options.nemesis.harms, self.options.nemesis.sick
-        return sick.weak if any(harm in (*MEDIUM_HARMS, ROT) for harm in harms) else None
+        return sick.weak if any(harm in LOSSES for harm in harms) else None
 
     async def _until(self, is_reached: Callable[[], bool], what: str) -> None:
         """Raises: Stuck."""

@@ -28,10 +28,12 @@ from shoal.testing.sim.cluster import (
     node_names,
 )
 from shoal.testing.sim.contents import ContentSettings
-from shoal.testing.sim.disk_harm import DISK_HARMS, MEDIUM_HARMS, ROT, Sick
+from shoal.testing.sim.disk_harm import DISK_HARMS, KILL, LOSSES, ROT, Sick
 from shoal.testing.sim.gateway import GatewaySettings
 from shoal.testing.sim.nemesis import HARMS, HOST_HARMS, ROUTE_HARMS, NemesisSettings
+from shoal.testing.sim.network import NetworkSettings
 from shoal.testing.sim.network_faults import draw_network_faults
+from shoal.testing.sim.route import RouteProfile
 from shoal.testing.sim.worker import MIX, WorkSettings
 from shoal.testing.sim.workload import WorkloadSettings
 from shoal.testing.sim.world import WorldSettings
@@ -41,6 +43,10 @@ _SEAL_BYTES_MAX = 256
 _SMALL_SHARES = 32
 _LARGE_SHARES = 11
 """Of a node's memory: a replica counts four times, and a lane has at least an eighth, or three for large ones."""
+
+
+_BYTES_PER_S = (None, None, None, 8 * MIB, MIB)
+"""Of each route: many seeds have no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Profile:
     """Of what goes wrong on the network by itself."""
     crashpoints: tuple[float, ...] = (0, 0, 0.002, 0.01)
     operations: tuple[int, int] = (100, 140)
-    calm_s: tuple[int, ...] = (1, 2, 5)
+    calm_s: tuple[float, ...] = (0.7, 1, 2, 5)
     """Between two blows."""
 
 
@@ -103,6 +109,7 @@ def draw_options(rng: Random, profile: Profile = SWARM) -> SwarmOptions:
     return SwarmOptions(
         shape=shape,
         world=WorldSettings(
+            network=NetworkSettings(RouteProfile(bytes_per_s=rng.choice(_BYTES_PER_S))),
             faults=draw_network_faults(rng, severity=rng.choice(profile.severities)),
             crashpoint=rng.choice(profile.crashpoints),
             downtime_mean_ns=3 * SECOND,
@@ -120,17 +127,17 @@ def draw_options(rng: Random, profile: Profile = SWARM) -> SwarmOptions:
 
 
 def _draw_nemesis(rng: Random, profile: Profile, *, nodes: list[str]) -> NemesisSettings:
-    """A weak disk in half of the seeds: two copies are acknowledged at least, so one may be lost."""
-    weak = rng.choice(nodes) if rng.random() < 0.5 else None
+    """A weak disk in most seeds: two copies are acknowledged at least, so one may be lost."""
+    weak = rng.choice(nodes) if rng.random() < 0.6 else None
     harms = [harm for harm in profile.harms if rng.random() < 0.5]
-    if weak is None or rng.random() < 0.5:  # rot alone loses one replica at a time, and never silently
-        harms = [harm for harm in harms if harm not in MEDIUM_HARMS]
     if weak is None:
-        harms = [harm for harm in harms if harm != ROT]
+        harms = [harm for harm in harms if harm not in LOSSES or harm == KILL]
+    elif rng.random() < 0.4:  # rot alone loses one replica at a time, and never silently
+        harms = [harm for harm in harms if harm not in LOSSES or harm == ROT]
     return NemesisSettings(
         harms=tuple(harms) or ("crash",),
         sick=Sick((COORDINATOR, *nodes), weak),
-        calm_mean_ns=rng.choice(profile.calm_s) * SECOND,
+        calm_mean_ns=round(rng.choice(profile.calm_s) * SECOND),
         harm_mean_ns=rng.choice((1, 3, 8)) * SECOND,
         wall_error_max_ns=100 * SECOND,
     )

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from shoal.base.errors import AccessDenied, PreconditionFailed, TransientError
+from shoal.base.errors import PreconditionFailed, TransientError
 from shoal.base.ids import VersionId
 from shoal.base.units import SECOND
 from shoal.client.client import Client
@@ -24,7 +24,7 @@ from shoal.testing.sim.filing import Filing
 from shoal.testing.sim.key_holder import CatalogUnder, KeyHolder
 from shoal.testing.sim.linearizability import CompareAndSet, Write
 from shoal.testing.sim.nemesis import is_about_clocks
-from shoal.testing.sim.outcome import SURELY_NOT_DONE
+from shoal.testing.sim.outcome import ALTERED, SURELY_NOT_DONE
 from shoal.testing.sim.reader import BUCKET, REGISTERS, Reader
 from shoal.testing.sim.trespasser import FORBIDDEN, Trespasser
 from shoal.testing.sim.visitor import Visitor
@@ -91,15 +91,17 @@ class Worker:
         visitor: Visitor,
         repeat: Callable[[Random], Awaitable[str]],
         catalog_under: CatalogUnder,
+        altered_count: Callable[[], int],
     ) -> None:
         """`visitor` goes to the gateway; `repeat` sends something again that was answered already; `catalog_under` asks
-        under another key."""
+        under another key; `altered_count` counts what was altered on its way, by anybody's."""
         self._client = client
         self._chronicle = chronicle
         self._settings = settings
         self._trespasser = trespasser
         self._visitor = visitor
         self._repeat = repeat
+        self._altered_count = altered_count
         self._rng = Random(name)
         self._reader = Reader(client, chronicle, self._rng)
         self._contents = Contents(chronicle, self._rng, settings.contents)
@@ -107,7 +109,7 @@ class Worker:
         self._drawer_of_mine = Drawer(name, client, chronicle, contents=self._contents, rng=own)
         self._cabinet_of_mine = Cabinet(name, client, contents=self._contents, rng=own)
         self._filing_of_mine = Filing(name, client, chronicle, contents=self._contents, rng=own)
-        self._key_holder = KeyHolder(client, catalog_under)
+        self._key_holder = KeyHolder(client, catalog_under, altered_count)
         self._seen: dict[str, tuple[VersionId, str]] = {}
         """What I last found under each register."""
         self._tag = ""
@@ -119,16 +121,17 @@ class Worker:
         name = self._rng.choices(list(mix), list(mix.values()))[0]
         self._tag = f"{name} {number}"
         operation: Callable[[], Awaitable[str]] = getattr(self, f"_{name}")
+        altered = self._altered_count()
         patience_s = self._rng.expovariate(1.0) if self._rng.random() < self._settings.hurry else None
         try:
             async with asyncio.timeout(patience_s):
                 outcome = await operation()
         except TransientError as exc:
             outcome = type(exc).__name__
-        except AccessDenied as exc:
-            if not is_about_clocks(exc):
+        except ALTERED as exc:
+            if not is_about_clocks(exc) and self._altered_count() == altered:
                 raise
-            outcome = "clock is off"
+            outcome = "clock is off" if is_about_clocks(exc) else "altered on the way"
         except TimeoutError:
             outcome = "given up"
         self._chronicle.ended(name, outcome)

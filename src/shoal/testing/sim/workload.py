@@ -13,6 +13,7 @@ from shoal.testing.sim.cluster import SimCluster
 from shoal.testing.sim.echo import Echoes, EchoLink
 from shoal.testing.sim.gateway import GATEWAY, Gateway, GatewaySettings, ask
 from shoal.testing.sim.host import Life, Program
+from shoal.testing.sim.outcome import ALTERED
 from shoal.testing.sim.trespasser import Trespasser
 from shoal.testing.sim.visitor import Visitor
 from shoal.testing.sim.worker import VISIT, Worker, WorkSettings
@@ -41,7 +42,7 @@ class Workload:
         self._settings = settings
         self._cluster = cluster
         self._chronicle = chronicle
-        self._echoes = Echoes()
+        self._echoes = Echoes(cluster.credential.secret)
         self._begun = 0
         self._resting: dict[str, None] = {}
         """Hosts that have done their part."""
@@ -75,7 +76,7 @@ class Workload:
         host = life.process.name.partition(".")[0]
         self._resting.pop(host, None)
         async with self._cluster.client(life, link=EchoLink(life.link, self._echoes)) as client:
-            await await_members(client, self._cluster.shape.nodes)
+            await self._await_members(client)
             false = Credential(self._cluster.credential.key_id, b"guessed")
             stranger = self._cluster.catalog(life, credential=false)
             trespasser = Trespasser(life, self._cluster.catalog(life), client.view, stranger=stranger)
@@ -90,6 +91,7 @@ class Workload:
                         trespasser=trespasser,
                         visitor=self._visitor(name, life),
                         catalog_under=lambda credential: self._cluster.catalog(life, credential=credential),
+                        altered_count=lambda: self._cluster.altered_count,
                         repeat=partial(self._echoes.repeat, life.link, life.env.clock),
                     )
                     group.create_task(self._work(worker), name=f"worker-{number}")
@@ -105,6 +107,16 @@ class Workload:
             nodes=self._cluster.shape.nodes,
             rng=Random(f"{name}/visitor"),
         )
+
+    async def _await_members(self, client: Client) -> None:
+        """The same, though messages may be altered on their way."""
+        while True:
+            altered = self._cluster.altered_count
+            try:
+                return await await_members(client, self._cluster.shape.nodes)
+            except ALTERED:
+                if self._cluster.altered_count == altered:
+                    raise
 
     async def _work(self, worker: Worker) -> None:
         while not self.is_enough:

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from shoal.testing.sim.campaign import SEEDS_FOR_ALL_KINDS, Tally
 from shoal.testing.sim.failure import Deadlock
-from shoal.testing.sim.fault_kinds import FAULT_KINDS
+from shoal.testing.sim.fault_kinds import FAULT_KINDS, kinds_of
 from shoal.testing.sim.seed_run import SeedReport
 from shoal.testing.sim.swarm import PROFILES
 
@@ -63,3 +65,14 @@ def test_with_many_seeds_a_kind_that_never_fired_fails_all() -> None:
     assert tally.verdict().startswith("FAILED: never fired: rot; ")
     tally.add(REPORT)
     assert tally.is_well
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_kind_that_a_profile_can_make_is_asked_for(name: str) -> None:
+    for kind in kinds_of(PROFILES[name]):
+        tally = Tally(PROFILES[name])
+        fired = {each.counters[0]: 1 for other, each in FAULT_KINDS.items() if other != kind}
+        for seed in range(SEEDS_FOR_ALL_KINDS):
+            tally.add(replace(REPORT, seed=seed, fired=fired))
+        assert tally.unfired == [kind]
+        assert not tally.is_well

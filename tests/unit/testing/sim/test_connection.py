@@ -8,6 +8,7 @@ from shoal.base.errors import InvariantBroken
 from shoal.base.ids import Address
 from shoal.base.units import SECOND
 from shoal.ports.link import IncomingReply, Request
+from shoal.testing.sim.alteration import Message
 from shoal.testing.sim.body import ConnectionLost, SimBody
 from shoal.testing.sim.connection import Exchange, SimConnection
 from shoal.testing.sim.network_faults import NetworkFaults
@@ -35,7 +36,7 @@ def asked() -> Exchange:
 
 def answer(connection: SimConnection, exchange: Exchange) -> None:
     body = SimBody(0, patience_ns=SECOND)
-    connection.answer(exchange, IncomingReply(200, {}, body), body=body, frame=b"")
+    connection.answer(exchange, IncomingReply(200, {}, body), body=body, message=Message(b"", b""))
 
 
 def test_a_reply_follows_its_request_and_leaves_the_connection_free() -> None:

@@ -8,6 +8,8 @@ import pytest
 from shoal.base.errors import PreconditionFailed, QuorumNotReached, ShoalError
 from shoal.base.ids import Address, Instant, SessionId, VersionId, WallNs
 from shoal.core.routes import COMMIT, DELETE, LOOKUP
+from shoal.core.trust import signing
+from shoal.core.trust.signing import Credential
 from shoal.formats import wire
 from shoal.formats.errors import body_of, status_of
 from shoal.model.catalog import Version, VersionKind
@@ -17,6 +19,8 @@ from shoal.testing.sim.echo import AnswerChanged, Echoes, EchoLink
 from shoal.testing.sim.env import ManualClock
 
 ADDRESS = Address("coordinator:9100")
+CREDENTIAL = Credential("admin", bytes(32))
+NONCE = bytes(16)
 
 
 class Parrot:
@@ -71,13 +75,22 @@ def refused(error: ShoalError) -> Reply:
     return Reply(status_of(error), {}, wire.encode(body_of(error)))
 
 
+def signed(reply: Reply) -> Reply:
+    """`reply` as the coordinator gives it to who asked with NONCE."""
+    assert isinstance(reply.body, bytes)
+    mac = signing.reply_mac(CREDENTIAL.secret, nonce=NONCE.hex(), status=reply.status, body=reply.body)
+    return Reply(reply.status, {signing.REPLY_MAC: mac}, reply.body)
+
+
 async def answered_twice(target: str, first: Reply, again: Reply) -> str:
     """Let a change be answered, and come again."""
-    parrot, echoes = Parrot(first), Echoes()
+    parrot, echoes = Parrot(signed(first)), Echoes(CREDENTIAL.secret)
     link = EchoLink(parrot, echoes)
-    request = Request("POST", target, body=b"the message")
+    body = b"the message"
+    header = signing.sign(CREDENTIAL, method="POST", target=target, body=body, wall=WallNs(0), nonce=NONCE)
+    request = Request("POST", target, {"authorization": header}, body)
     await link.call(ADDRESS, request, deadline=Instant(1), reply_bytes_max=100)
-    parrot.reply = again
+    parrot.reply = signed(again) if again is not UNSIGNED else again
     outcome = await echoes.repeat(parrot, ManualClock(), Random(1))
     assert parrot.sent in ([request], [request, request])
     return outcome
@@ -85,6 +98,7 @@ async def answered_twice(target: str, first: Reply, again: Reply) -> str:
 
 DELETED = Reply(200, {}, wire.encode(Deleted(existed=True)))
 FAILED = PreconditionFailed("not now")
+UNSIGNED = committed(version(2))
 
 
 @pytest.mark.parametrize(
@@ -93,6 +107,7 @@ FAILED = PreconditionFailed("not now")
         (COMMIT.target, committed(version(1), FAILED), committed(version(1), FAILED)),
         (COMMIT.target, committed(version(1)), committed(QuorumNotReached("too few"))),
         (COMMIT.target, committed(QuorumNotReached("too few")), committed(version(1))),
+        (COMMIT.target, committed(version(1)), UNSIGNED),
         (DELETE.target, DELETED, DELETED),
         (DELETE.target, refused(FAILED), refused(FAILED)),
         (DELETE.target, DELETED, refused(QuorumNotReached("not now"))),
@@ -123,5 +138,5 @@ async def test_what_changes_nothing_does_not_come_again() -> None:
 
 async def test_the_link_is_otherwise_the_one_below() -> None:
     parrot = Parrot(DELETED)
-    await EchoLink(parrot, Echoes()).close()
+    await EchoLink(parrot, Echoes(CREDENTIAL.secret)).close()
     assert parrot.is_closed

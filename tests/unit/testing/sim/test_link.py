@@ -143,6 +143,38 @@ def test_a_lost_request_is_an_unknown_outcome_of_something_not_done() -> None:
     assert in_lab(main, faults=NetworkFaults(lose_request=1, silent_share=0)) == []
 
 
+@pytest.mark.parametrize("body", [b"", b"x", b"x" * (3 * FRAME_BYTES)])
+def test_a_half_closed_connection_is_an_unknown_outcome_at_once(body: bytes) -> None:
+    async def main(lab: Lab) -> float:
+        await lab.serve(lab.echo)
+        lab.network.faults = NetworkFaults(half_close=1)
+        with pytest.raises(OutcomeUnknown):
+            await get(lab, body=body)
+        return lab.loop.time()
+
+    assert in_lab(main) < 1
+
+
+@pytest.mark.parametrize("size", [1, 100, 3 * FRAME_BYTES])
+def test_of_altered_messages_some_arrive_and_some_are_refused(size: int) -> None:
+    async def main(lab: Lab) -> list[str]:
+        await lab.serve(lab.echo)
+        lab.network.faults = NetworkFaults(corrupt=1)
+        told = []
+        for _ in range(60):
+            try:
+                reply = await get(lab, body=bytes(size), seconds=5)
+            except (OutcomeUnknown, DeadlineExceeded) as exc:
+                told.append(type(exc).__name__)
+            else:
+                told.append("as sent" if (reply.status, reply.body) == (200, bytes(size)) else "altered")
+        assert lab.network.handler_bugs == []
+        assert lab.network.fired["corrupt"] >= 60
+        return told
+
+    assert {*in_lab(main)} >= {"altered", "OutcomeUnknown"}
+
+
 def test_a_silent_loss_lasts_until_the_deadline() -> None:
     async def main(lab: Lab) -> int:
         await lab.serve(lab.echo)

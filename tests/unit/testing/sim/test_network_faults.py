@@ -4,7 +4,7 @@ from random import Random
 
 from shoal.testing.sim.network_faults import NetworkFaults, draw_network_faults
 
-KINDS = ("lose_request", "lose_reply", "cut_body", "duplicate", "delay")
+KINDS = ("lose_request", "lose_reply", "cut_body", "half_close", "corrupt", "duplicate", "delay")
 
 
 def test_nothing_goes_wrong_unless_asked() -> None:

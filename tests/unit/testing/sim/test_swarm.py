@@ -2,7 +2,7 @@
 
 from random import Random
 
-from shoal.testing.sim.disk_harm import MEDIUM_HARMS, ROT
+from shoal.testing.sim.disk_harm import KILL, LOSSES
 from shoal.testing.sim.nemesis import HARMS
 from shoal.testing.sim.network_faults import NetworkFaults
 from shoal.testing.sim.swarm import PROFILES, draw_options
@@ -23,10 +23,11 @@ def test_clusters_of_three_to_five_nodes_do_at_least_a_hundred_operations() -> N
 
 def test_many_faults_are_off_in_many_seeds() -> None:
     calm = NetworkFaults()
-    for kind in ("lose_request", "lose_reply", "cut_body", "duplicate", "delay"):
+    for kind in ("lose_request", "lose_reply", "cut_body", "half_close", "corrupt", "duplicate", "delay"):
         off = sum(getattr(options.world.faults, kind) == getattr(calm, kind) for options in OPTIONS)
         assert 40 < off < 90
     assert 30 < sum(options.world.crashpoint == 0 for options in OPTIONS) < 70
+    assert 30 < sum(options.world.network.profile.bytes_per_s is None for options in OPTIONS) < 90
 
 
 def test_every_operation_but_put_is_left_out_by_some_seed() -> None:
@@ -46,13 +47,13 @@ def test_replicas_lie_in_segments_in_some_seeds_and_in_files_in_others() -> None
 def test_every_kind_of_harm_is_left_out_by_about_half_of_the_seeds() -> None:
     for harm in HARMS:
         off = sum(harm not in options.nemesis.harms for options in OPTIONS)
-        assert 30 < off < (95 if harm in (*MEDIUM_HARMS, ROT) else 70)
+        assert 30 < off < (95 if harm in LOSSES else 70)
 
 
 def test_what_takes_away_what_was_acknowledged_needs_a_weak_node_and_that_is_the_one_that_stays_dead() -> None:
     for options in OPTIONS:
         weak = options.nemesis.sick.weak
-        assert weak or not {*options.nemesis.harms} & {*MEDIUM_HARMS, ROT}
+        assert weak or not {*options.nemesis.harms} & ({*LOSSES} - {KILL})
         assert len(options.rest) <= 1
         assert weak is None or options.rest in ((), (weak,))
 

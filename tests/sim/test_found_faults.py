@@ -1,7 +1,9 @@
 """What was found once is found again: the faults in the table of `docs/reliability.md`, planted, and the hunter that
 shows each. So the next one of its kind has somebody who looks for it, also where the first was found by reading."""
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,15 @@ from support.found_faults import (
 from support.planted_bugs import PlantedBug
 
 SEEDS = range(20)
+TESTS = Path(__file__).parents[1]
+TABLE = TESTS.parent / "docs" / "reliability.md"
+
+
+def test_the_tests_that_the_table_names_exist() -> None:
+    rows = [line for line in TABLE.read_text().splitlines() if line.startswith("| ") and line.endswith("|")]
+    named = {path for row in rows for path in re.findall(r"`(\S+/test_\w+\.py)`", row)}
+    assert "sim/test_found_faults.py" in named
+    assert [path for path in sorted(named) if not (TESTS / path).is_file()] == []
 
 
 @pytest.mark.parametrize("fault", FOUND_BY_SEEDS, ids=lambda fault: fault.name.replace(" ", "-"))

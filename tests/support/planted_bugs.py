@@ -55,6 +55,8 @@ from shoal.testing.sim.swarm import SwarmOptions, tiny_memory_bytes
 
 _COMMITS_AT_START = 10
 _SEGMENT_BYTES = 64 * KIB
+_CRAMPED_BYTES = 96 * KIB
+_CRAMPED_PUTS = 40
 
 
 def mostly(**mix: int) -> Callable[[SwarmOptions], SwarmOptions]:
@@ -111,9 +113,16 @@ def rotting(options: SwarmOptions) -> SwarmOptions:
 
 
 def cramped(options: SwarmOptions) -> SwarmOptions:
-    """Nodes have memory for one or two of the largest chunks."""
-    memory_bytes = tiny_memory_bytes(options.workload.work.contents.chunk_bytes_max)
-    return replace(options, shape=replace(options.shape, node=replace(options.shape.node, memory_bytes=memory_bytes)))
+    """Nodes have memory for one or two of the largest chunks, and all that users do is put."""
+    contents = ContentSettings(_CRAMPED_BYTES, _CRAMPED_BYTES)
+    options = mostly(put=1)(options)
+    work = replace(options.workload.work, contents=contents)
+    node = replace(options.shape.node, memory_bytes=tiny_memory_bytes(contents.chunk_bytes_max))
+    return replace(
+        options,
+        shape=replace(options.shape, node=node),
+        workload=replace(options.workload, operations=_CRAMPED_PUTS, acknowledged_min=0, work=work),
+    )
 
 
 def filing(options: SwarmOptions) -> SwarmOptions:

@@ -13,7 +13,7 @@ from shoal.client.client import Client
 from shoal.model.messages.objects import ListObjects
 from shoal.testing.sim.contents import Contents
 from shoal.testing.sim.failure import SimulationFailed
-from shoal.testing.sim.outcome import SURELY_NOT_DONE
+from shoal.testing.sim.outcome import SURELY_NOT_DONE, may_come_again
 
 _OBJECTS_MAX = 3
 
@@ -49,8 +49,8 @@ class Cabinet:
         self._bucket = None
         try:
             outcome = await act(bucket, tag)
-        except SURELY_NOT_DONE:
-            self._bucket = bucket
+        except SURELY_NOT_DONE as exc:
+            self._bucket = None if may_come_again(exc) else bucket
             raise
         self._bucket = bucket
         return outcome

@@ -19,7 +19,7 @@ from shoal.model.messages.objects import Name, Precondition
 from shoal.testing.sim.chronicle import TAG, Chronicle
 from shoal.testing.sim.contents import Contents
 from shoal.testing.sim.failure import SimulationFailed
-from shoal.testing.sim.outcome import SURELY_NOT_DONE
+from shoal.testing.sim.outcome import SURELY_NOT_DONE, may_come_again
 from shoal.testing.sim.reader import BUCKET, Reader
 
 T = TypeVar("T")
@@ -67,8 +67,9 @@ class Drawer:
         self._forget(kept)
         try:
             outcome = await act(kept, tag)
-        except SURELY_NOT_DONE:
-            self._remember(kept)
+        except SURELY_NOT_DONE as exc:
+            if not may_come_again(exc):
+                self._remember(kept)
             raise
         self._remember(kept)
         return outcome
@@ -162,8 +163,9 @@ class Drawer:
         """A new name; after an error which promises that nothing was done nothing is there, for ever."""
         try:
             version = await call
-        except SURELY_NOT_DONE:
-            self._chronicle.kept[made.key] = None
+        except SURELY_NOT_DONE as exc:
+            if not may_come_again(exc):
+                self._chronicle.kept[made.key] = None
             raise
         self._expect_tag(made, version, tag)
         made.has_got(version)

@@ -16,7 +16,7 @@ from shoal.model.messages.objects import Name, Precondition
 from shoal.testing.sim.chronicle import TAG, Chronicle
 from shoal.testing.sim.contents import Contents
 from shoal.testing.sim.folder import Filed, Folder, FolderDisturbed
-from shoal.testing.sim.outcome import SURELY_NOT_DONE
+from shoal.testing.sim.outcome import SURELY_NOT_DONE, may_come_again
 
 T = TypeVar("T")
 
@@ -54,8 +54,9 @@ class Filing:
         self._folder, folder.is_exact = None, False
         try:
             outcome = await act(folder, tag)
-        except SURELY_NOT_DONE:
-            self._keep(folder)
+        except SURELY_NOT_DONE as exc:
+            if not may_come_again(exc):
+                self._keep(folder)
             raise
         self._keep(folder)
         return outcome
@@ -233,7 +234,9 @@ class Filing:
                 existed = await self._client.purge(folder.bucket, filed.key)
             else:
                 existed = await self._client.purge_file(folder.bucket, filed.file_id)
-        except SURELY_NOT_DONE:
+        except SURELY_NOT_DONE as exc:
+            if may_come_again(exc):
+                raise
             filed.is_name_free = had_free_name
             if was_certain:
                 folder.doubtful.remove(filed)
@@ -258,8 +261,9 @@ class Filing:
         """A change of a file that was taken; it is put back unless nobody knows the outcome."""
         try:
             made = await self._done(folder, call)
-        except SURELY_NOT_DONE:
-            folder.certain.append(filed)
+        except SURELY_NOT_DONE as exc:
+            if not may_come_again(exc):
+                folder.certain.append(filed)
             raise
         folder.certain.append(filed)
         return made

@@ -177,7 +177,7 @@ def _draw_shape(rng: Random, contents: ContentSettings) -> ClusterShape:
             puts_max=rng.choice((2, 256)),
             memory_bytes=rng.choice((256 * MIB, tiny_memory_bytes(contents.chunk_bytes_max))),
             admission_ns=rng.choice((1, 10)) * SECOND,
-            rate_limit=rng.choice((None, None, MIB)),
+            rate_limit=rng.choice((None, None, MIB, 256 * KIB)),
         ),
         client=ClientSettings(
             control_deadline_ns=rng.choice((1, 3, 10)) * SECOND,
@@ -185,7 +185,7 @@ def _draw_shape(rng: Random, contents: ContentSettings) -> ClusterShape:
             busy_patience_ns=rng.choice((5, 600)) * SECOND,
             transfer_deadline_ns=rng.choice((3, 10)) * SECOND,
             read_head_deadline_ns=rng.choice((1, 5)) * SECOND,
-            chunks_in_flight=rng.choice((1, 4)),
+            chunks_in_flight=rng.choice((1, 4, 16)),
             page_chunks_max=rng.choice((INLINE_CHUNKS_MAX + 1, INLINE_CHUNKS_MAX + 4, PAGE_CHUNKS_MAX)),
             piece_bytes=rng.choice((1 + max(chunk_bytes, 8 * KIB) // 3, 256 * KIB)),
             session_rotate_ns=rng.choice((5, 3600)) * SECOND,

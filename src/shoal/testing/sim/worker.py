@@ -15,6 +15,7 @@ from shoal.base.errors import PreconditionFailed, TransientError
 from shoal.base.ids import VersionId
 from shoal.base.units import SECOND
 from shoal.client.client import Client
+from shoal.client.one_error import one_error
 from shoal.model.messages.objects import Precondition
 from shoal.testing.sim.cabinet import Cabinet
 from shoal.testing.sim.chronicle import TAG, Chronicle
@@ -24,7 +25,7 @@ from shoal.testing.sim.filing import Filing
 from shoal.testing.sim.key_holder import CatalogUnder, KeyHolder
 from shoal.testing.sim.linearizability import CompareAndSet, Write
 from shoal.testing.sim.nemesis import is_about_clocks
-from shoal.testing.sim.outcome import ALTERED, SURELY_NOT_DONE
+from shoal.testing.sim.outcome import ALTERED, SURELY_NOT_DONE, may_come_again
 from shoal.testing.sim.reader import BUCKET, REGISTERS, Reader
 from shoal.testing.sim.trespasser import FORBIDDEN, Trespasser
 from shoal.testing.sim.visitor import Visitor
@@ -45,6 +46,7 @@ MIX: Mapping[str, int] = {
     "versions": 4,
     "shelve": 5,
     "unshelve": 4,
+    "burst": 3,
     "drawer": 22,
     "cabinet": 8,
     "filing": 22,
@@ -55,11 +57,12 @@ MIX: Mapping[str, int] = {
 }
 """Operations, and how often each comes."""
 WRITES = frozenset(
-    {"put", "put_if", "delete", "shelve", "unshelve", "drawer", "cabinet", "filing", VISIT, "access_key"}
+    {"put", "put_if", "delete", "shelve", "unshelve", "burst", "drawer", "cabinet", "filing", VISIT, "access_key"}
 )
 """Those that change something, or nearly always do."""
 
 _SHELVES = 2
+_BURST_PUTS = 5
 _PAGE = 3
 """Entries in one page of a list: few, so that lists have several."""
 _NOTHING_TO_DO = "had nothing to do"
@@ -156,8 +159,9 @@ class Worker:
         except PreconditionFailed:
             self._chronicle.refused(attempt)
             return "refused"
-        except SURELY_NOT_DONE:
-            self._chronicle.failed(attempt)
+        except SURELY_NOT_DONE as exc:
+            if not may_come_again(exc):
+                self._chronicle.failed(attempt)
             raise
         self._chronicle.done(attempt)
         self._chronicle.versions.made(key, version.version_id, self._tag)
@@ -177,19 +181,30 @@ class Worker:
         except PreconditionFailed:
             self._chronicle.refused(attempt)
             return "refused"
-        except SURELY_NOT_DONE:
-            self._chronicle.failed(attempt)
+        except SURELY_NOT_DONE as exc:
+            if not may_come_again(exc):
+                self._chronicle.failed(attempt)
             raise
         self._chronicle.done(attempt)
         self._seen.pop(key, None)
         return "done"
 
     async def _shelve(self) -> str:
-        key = self._shelf()
-        source, options = self._contents.draw(self._tag)
-        version = await self._client.put(BUCKET, key, source, options=options)
-        self._chronicle.versions.made(key, version.version_id, self._tag)
+        await self._shelve_as(self._tag)
         return "done"
+
+    async def _burst(self) -> str:
+        """Several at once: where a node's memory is small, some wait."""
+        async with one_error(), asyncio.TaskGroup() as group:
+            for number in range(_BURST_PUTS):
+                group.create_task(self._shelve_as(f"{self._tag}.{number}"), name=f"burst-{number}")
+        return "done"
+
+    async def _shelve_as(self, tag: str) -> None:
+        key = self._shelf()
+        source, options = self._contents.draw(tag)
+        version = await self._client.put(BUCKET, key, source, options=options)
+        self._chronicle.versions.made(key, version.version_id, tag)
 
     async def _unshelve(self) -> str:
         chosen = self._choose_version(SHELF)

@@ -111,8 +111,8 @@ class _Campaign:
         """All of them, so many at a time, or until the first that fails if that one is to be made small."""
         from contextlib import closing
 
+        from shoal.app.seed_processes import play_seeds
         from shoal.testing.sim.campaign import Tally
-        from shoal.testing.sim.play import play_seeds
 
         tally = Tally(self._profile)
         try:

@@ -490,7 +490,7 @@ PLANTED_BUGS = (
     ),
     PlantedBug(
         "a purge forgets the id of the file",
-        "and is over",
+        " over",
         patches=(("shoal.core.catalog.purge.end_file", _believe),),
         change=filing,
     ),

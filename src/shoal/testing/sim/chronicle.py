@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from shoal.base.errors import check
+from shoal.base.errors import ShoalError, check
 from shoal.client.client import Client
 from shoal.model.messages.objects import Name
 from shoal.testing.sim.failure import SimulationFailed
 from shoal.testing.sim.ledger import Ledger, LedgerBroken, Ticket
 from shoal.testing.sim.linearizability import CompareAndSet, Operation, Read, Write, check_linearizable
+from shoal.testing.sim.outcome import may_come_again
 from shoal.testing.sim.version_book import VersionBook, VersionLost
 
 TAG = "tag"
@@ -66,8 +67,10 @@ class Claim(Protocol):
 class Chronicle:
     """I know what was asked, what was answered, and which bytes belong to which tag."""
 
-    def __init__(self, now_ns: Callable[[], int]) -> None:
+    def __init__(self, now_ns: Callable[[], int], *, can_double: bool = True) -> None:
+        """`can_double`: whether messages may come twice, long after they were answered."""
         self._now_ns = now_ns
+        self._can_double = can_double
         self.ledger = Ledger()
         self.versions = VersionBook()
         self.counts: Counter[str] = Counter()
@@ -94,6 +97,10 @@ class Chronicle:
     def ended(self, what: str, how: str) -> None:
         """Count an operation."""
         self.counts[f"{what} {how}"] += 1
+
+    def is_final(self, refusal: ShoalError) -> bool:
+        """Whether what was refused so will not be done later either, because a copy of the message comes."""
+        return not (self._can_double and may_come_again(refusal))
 
     # Contents.
 

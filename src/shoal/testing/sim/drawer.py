@@ -19,7 +19,7 @@ from shoal.model.messages.objects import Name, Precondition
 from shoal.testing.sim.chronicle import TAG, Chronicle
 from shoal.testing.sim.contents import Contents
 from shoal.testing.sim.failure import SimulationFailed
-from shoal.testing.sim.outcome import SURELY_NOT_DONE, may_come_again
+from shoal.testing.sim.outcome import SURELY_NOT_DONE
 from shoal.testing.sim.reader import BUCKET, Reader
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class Drawer:
         try:
             outcome = await act(kept, tag)
         except SURELY_NOT_DONE as exc:
-            if not may_come_again(exc):
+            if self._chronicle.is_final(exc):
                 self._remember(kept)
             raise
         self._remember(kept)
@@ -164,7 +164,7 @@ class Drawer:
         try:
             version = await call
         except SURELY_NOT_DONE as exc:
-            if not may_come_again(exc):
+            if self._chronicle.is_final(exc):
                 self._chronicle.kept[made.key] = None
             raise
         self._expect_tag(made, version, tag)

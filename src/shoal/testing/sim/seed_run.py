@@ -92,7 +92,7 @@ class SeedRun:
         self.options = drawn if change is None else change(drawn)
         self.world = World(seed, self.options.world, keep_trace=keep_trace)
         self.world.network.plain_hosts[GATEWAY] = None
-        self.chronicle = Chronicle(self.world.loop.now_ns)
+        self.chronicle = Chronicle(self.world.loop.now_ns, can_double=self.options.world.faults.duplicate > 0)
         self.cluster = SimCluster(self.world, self.options.shape, hands)
         self.workload = Workload(self.options.workload, self.cluster, self.chronicle)
         self._maps = MapWatch()

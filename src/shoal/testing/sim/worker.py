@@ -25,7 +25,7 @@ from shoal.testing.sim.filing import Filing
 from shoal.testing.sim.key_holder import CatalogUnder, KeyHolder
 from shoal.testing.sim.linearizability import CompareAndSet, Write
 from shoal.testing.sim.nemesis import is_about_clocks
-from shoal.testing.sim.outcome import ALTERED, SURELY_NOT_DONE, may_come_again
+from shoal.testing.sim.outcome import ALTERED, SURELY_NOT_DONE
 from shoal.testing.sim.reader import BUCKET, REGISTERS, Reader
 from shoal.testing.sim.trespasser import FORBIDDEN, Trespasser
 from shoal.testing.sim.visitor import Visitor
@@ -160,7 +160,7 @@ class Worker:
             self._chronicle.refused(attempt)
             return "refused"
         except SURELY_NOT_DONE as exc:
-            if not may_come_again(exc):
+            if self._chronicle.is_final(exc):
                 self._chronicle.failed(attempt)
             raise
         self._chronicle.done(attempt)
@@ -182,7 +182,7 @@ class Worker:
             self._chronicle.refused(attempt)
             return "refused"
         except SURELY_NOT_DONE as exc:
-            if not may_come_again(exc):
+            if self._chronicle.is_final(exc):
                 self._chronicle.failed(attempt)
             raise
         self._chronicle.done(attempt)

@@ -4,7 +4,8 @@ from itertools import count
 
 import pytest
 
-from shoal.base.errors import InvariantBroken
+from shoal.base.errors import AccessDenied, InvariantBroken
+from shoal.core.trust.signing import CLOCK_IS_OFF
 from shoal.testing.sim.chronicle import HISTORY_MAX, Chronicle, WrongBytes
 from shoal.testing.sim.ledger import LedgerBroken
 from shoal.testing.sim.linearizability import CompareAndSet, NotLinearizable, Write
@@ -141,3 +142,10 @@ def test_a_file_id_is_given_once() -> None:
     chronicle.take_file_id("id", "folder/name")
     with pytest.raises(VersionLost, match="given the id of 'folder/name'"):
         chronicle.take_file_id("id", "folder/name")
+
+
+@pytest.mark.parametrize("can_double", [True, False])
+def test_a_refusal_because_of_clocks_is_final_where_nothing_comes_twice(can_double: bool) -> None:
+    chronicle = Chronicle(count().__next__, can_double=can_double)
+    assert chronicle.is_final(AccessDenied(CLOCK_IS_OFF)) is not can_double
+    assert chronicle.is_final(AccessDenied("no such key"))

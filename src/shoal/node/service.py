@@ -144,9 +144,11 @@ class Service:
             if verb == "HEAD":
                 return await head_replica(store, replica)
             reply = await get_replica(store, replica, range_header=request.headers.get("range"))
-        except (ChecksumMismatch, DiskFailed, NotFound):
-            # The reader goes to another node and need not come back: what is damaged or gone is noticed now.
-            await self._verify(replica)
+        except (ChecksumMismatch, DiskFailed, NotFound) as exc:
+            # The reader goes to another node and need not come back: what is damaged or gone is noticed now. That
+            # somebody only asks whether it is here is no sign that it should be.
+            if verb != "HEAD" or not isinstance(exc, NotFound):
+                await self._verify(replica)
             raise
         return reply if self._outward is None else await self._outward.reply(reply)
 

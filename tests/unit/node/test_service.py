@@ -295,7 +295,7 @@ def test_damage_that_a_read_meets_is_quarantined_and_told(verb: str) -> None:
     in_node_lab(main)
 
 
-@pytest.mark.parametrize("verb", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("verb", ["GET", "POST"])
 def test_a_replica_that_is_gone_is_told_as_damaged_by_whom_the_catalog_sent(verb: str) -> None:
     async def main(lab: NodeLab) -> None:
         a = await lab.add("a", store=await open_store(new_disk()))
@@ -303,6 +303,17 @@ def test_a_replica_that_is_gone_is_told_as_damaged_by_whom_the_catalog_sent(verb
         assert reply.status == 404
         beat = await lab.coordinator.next_heartbeat()
         assert [ReplicaId(each.chunk, each.shard, each.placement) for each in beat.damaged] == [HERE]
+
+    in_node_lab(main)
+
+
+def test_who_asks_whether_a_replica_is_here_takes_its_address_from_nobody() -> None:
+    async def main(lab: NodeLab) -> None:
+        a = await lab.add("a", store=await open_store(new_disk()))
+        assert (await call(lab, a, "HEAD", target=HERE.address, grant=read_grant(HERE, a))).status == 404
+        assert a.store.quarantined() == []
+        await put(a.store, HERE, b"bytes")
+        assert (await call(lab, a, "GET", target=HERE.address, grant=read_grant(HERE, a))).status == 200
 
     in_node_lab(main)
 

@@ -93,12 +93,13 @@ class Machine:
 
 
 async def kill_process(disk: SimDisk) -> None:
-    """End whatever runs on `disk`: nothing more is written. Every other task of the loop ends with it."""
+    """End whatever runs on `disk`: nothing more is written. Every other task of the loop ends with it, and those too
+    that some of them begin at their end."""
     disk.process_crash()
-    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    while others := [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]:
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
 
 async def start(disk: SimDisk, *, with_catalog: bool, seed: int) -> Machine:

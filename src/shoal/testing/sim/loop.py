@@ -99,7 +99,7 @@ class SimLoop(asyncio.BaseEventLoop):
         if self.is_closed():
             return
         self._is_buried = True
-        with warnings.catch_warnings(), _unraisable_to(lambda _: None):
+        with warnings.catch_warnings(), _unraisable_to(lambda _: None), self._as_running_loop():
             warnings.simplefilter("ignore")
             for task in self._tasks():
                 for _ in range(BURIAL_TRIES_MAX):
@@ -109,6 +109,16 @@ class SimLoop(asyncio.BaseEventLoop):
             gc.collect()
         self._timers.clear()
         super().close()
+
+    @contextmanager
+    def _as_running_loop(self) -> Iterator[None]:
+        """What clean-up code begins is mine: with no loop that runs, asyncio would make another one for it."""
+        before = asyncio._get_running_loop()
+        asyncio._set_running_loop(self)
+        try:
+            yield
+        finally:
+            asyncio._set_running_loop(before)
 
     @contextmanager
     def _witnessed(self) -> Iterator[None]:
@@ -261,9 +271,10 @@ class SimLoop(asyncio.BaseEventLoop):
     ) -> SimTask[T]:
         """As asyncio has it; the task belongs to the process of its context."""
         self._check_closed()
+        task = SimTask(coro, loop=self, name=name, context=context or contextvars.copy_context())
         if self._is_buried:
-            coro.close()
-        return SimTask(coro, loop=self, name=name, context=context or contextvars.copy_context())
+            task.bury()
+        return task
 
     def spawn(self, coro: Coroutine[Any, Any, T], *, name: str, context: contextvars.Context) -> SimTask[T]:
         """Start a task that I own: whatever becomes of it, I keep it until it ends or I am closed."""

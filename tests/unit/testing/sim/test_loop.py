@@ -412,6 +412,30 @@ def test_closing_buries_what_is_left_in_silence() -> None:
     assert loop.is_closed()
 
 
+def test_what_is_begun_at_a_burial_makes_no_other_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    async def clean_up() -> None:
+        begun.append("clean-up")
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.shield(clean_up())
+
+    async def main(loop: SimLoop) -> None:
+        started(loop, Process("node-1"), work())
+        await asyncio.sleep(1)
+
+    made: list[str] = []
+    monkeypatch.setattr(asyncio, "new_event_loop", lambda: made.append("another loop"))
+    monkeypatch.setattr(asyncio.get_event_loop_policy(), "new_event_loop", lambda: made.append("another loop"))
+    play(main)
+    gc.collect()
+    assert made == begun == []
+
+
 def test_closing_buries_groups_that_nobody_waits_in() -> None:
     async def group_of_nobody() -> None:
         async with asyncio.TaskGroup():

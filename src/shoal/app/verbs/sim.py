@@ -25,7 +25,7 @@ _SHRINK_RUNS_MAX = 200
     default="swarm",
     show_default=True,
     metavar="P",
-    help="What goes wrong: swarm, disks, network, long.",
+    help="What goes wrong: swarm, disks, medium, network, long.",
 )
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="How many at a time. [default: one a processor]")
 @click.option("--without", multiple=True, metavar="NAME", help="Leave out a kind of fault or of operation.")

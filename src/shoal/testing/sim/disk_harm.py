@@ -50,6 +50,7 @@ DISK_HARMS = (*CALL_HARMS, *MEDIUM_HARMS, FILL, SLOW, KILL, FREEZE, ROT, ZERO, T
 """All that I can do."""
 
 _CALLS_AHEAD_MAX = 30
+_CALLS_OF_CHUNKS_AHEAD_MAX = 6
 _DRAGS_NS = (10 * MILLISECOND, 100 * MILLISECOND, SECOND)
 """How long a call to a slow disk takes, on the average."""
 _LAST_BATCH_MAX = 256 * KIB
@@ -91,7 +92,7 @@ class DiskHarm:
         elif self._sick.weak is not None:
             disk = self._world.host(self._sick.weak).disk
             if harm in MEDIUM_HARMS:
-                self._plan(disk, MEDIUM_HARMS[harm], _is_of_chunks)
+                self._plan(disk, MEDIUM_HARMS[harm], _is_of_chunks, ahead=_CALLS_OF_CHUNKS_AHEAD_MAX)
             else:
                 _TO_THE_MEDIUM[harm](self, disk)
 
@@ -107,9 +108,11 @@ class DiskHarm:
     def _any_disk(self) -> SimDisk:
         return self._world.host(self._rng.choice(self._sick.servers)).disk
 
-    def _plan(self, disk: SimDisk, kind: FaultKind, chosen: Callable[[DiskOperation], bool]) -> None:
-        """One of the next calls that fit."""
-        left = self._rng.randrange(_CALLS_AHEAD_MAX)
+    def _plan(
+        self, disk: SimDisk, kind: FaultKind, chosen: Callable[[DiskOperation], bool], *, ahead: int = _CALLS_AHEAD_MAX
+    ) -> None:
+        """One of the next calls that fit, so many at most ahead."""
+        left = self._rng.randrange(ahead)
 
         def strikes(operation: DiskOperation) -> bool:
             nonlocal left

@@ -75,6 +75,8 @@ class Profile:
     operations: tuple[int, int] = (100, 140)
     calm_s: tuple[float, ...] = (0.7, 1, 2, 5)
     """Between two blows."""
+    weak_share: float = 0.6
+    """Of seeds in which one node's disk does not keep what it got."""
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -83,6 +85,13 @@ PROFILES: Mapping[str, Profile] = {
         "disks that fail, fill up, rot and lie, and crashes",
         harms=("crash", "crash_at_disk", "stop", *DISK_HARMS),
         severities=(0,),
+    ),
+    "medium": Profile(
+        "a disk that does not keep what it got: rot, lost and misdirected writes, syncs that lie, bad sectors",
+        harms=("crash", *LOSSES),
+        severities=(0,),
+        calm_s=(0.3, 0.7, 1),
+        weak_share=1.0,
     ),
     "network": Profile(
         "lost, late and doubled messages, partitions, pauses, clocks", harms=(*HOST_HARMS, *ROUTE_HARMS)
@@ -127,8 +136,8 @@ def draw_options(rng: Random, profile: Profile = SWARM) -> SwarmOptions:
 
 
 def _draw_nemesis(rng: Random, profile: Profile, *, nodes: list[str]) -> NemesisSettings:
-    """A weak disk in most seeds: two copies are acknowledged at least, so one may be lost."""
-    weak = rng.choice(nodes) if rng.random() < 0.6 else None
+    """With a weak disk or without: two copies are acknowledged at least, so one may be lost."""
+    weak = rng.choice(nodes) if rng.random() < profile.weak_share else None
     harms = [harm for harm in profile.harms if rng.random() < 0.5]
     if weak is None:
         harms = [harm for harm in harms if harm not in LOSSES or harm == KILL]

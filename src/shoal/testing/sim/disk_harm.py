@@ -7,6 +7,7 @@ acknowledged, so they stay on one node's chunks: as many copies as one node has 
 that answers nothing at all is that node's, or the coordinator's: a node gives up for good what it cannot read.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -16,6 +17,7 @@ from shoal.base.units import KIB, MILLISECOND, SECOND
 from shoal.formats.segment import SEGMENT_HEADER_BYTES, decode_segment_header
 from shoal.formats.segment.scan import Scanner
 from shoal.store.layout import FILES, FORMAT_FILE, ROOT, SEGMENTS, UNFINISHED, segment_number, segment_path
+from shoal.store.patient_file import SECTORS_LOST_MAX
 from shoal.testing.sim.disk import DiskOperation, FaultKind, SimDisk
 from shoal.testing.sim.faults import PlannedFault
 from shoal.testing.sim.paged_bytes import PagedBytes
@@ -82,6 +84,8 @@ class DiskHarm:
         self._rng = rng
         self._draw_harm_ns = draw_harm_ns
         self._planned: list[tuple[SimDisk, PlannedFault]] = []
+        self._spoilt: Counter[int] = Counter()
+        """Sectors that cannot be read any more, by file of the weak disk."""
 
     def strike(self, harm: str) -> None:
         """Do one of DISK_HARMS; nothing where there is nothing to harm."""
@@ -218,6 +222,9 @@ class DiskHarm:
         path, start, end = self._rng.choice(files)
         first, behind = _sector(self._rng.randrange(start, end))
         inode = disk.platter.file(path).number
+        if self._spoilt[inode] == SECTORS_LOST_MAX:  # with one more its node takes the disk for one that fails
+            return
+        self._spoilt[inode] += 1
 
         def is_in_sector(read: DiskOperation) -> bool:
             return read.inode == inode and read.offset < behind and first < read.offset + read.length

@@ -12,6 +12,7 @@ from shoal.base.units import SECOND
 from shoal.formats.segment import SEGMENT_HEADER_BYTES
 from shoal.store.disk import DiskStore, open_disk_store
 from shoal.store.layout import FILES, ROOT, SEGMENTS, segment_path
+from shoal.store.patient_file import SECTORS_LOST_MAX
 from shoal.store.settings import StoreSettings
 from shoal.testing.sim.disk import SimDisk
 from shoal.testing.sim.disk_harm import (
@@ -74,6 +75,30 @@ def struck(harm: str, *, weak: str | None = WEAK, mend: bool = False) -> World:
     with World(1) as world:
         world.run(main)
         return world
+
+
+def test_no_file_has_more_bad_sectors_than_a_node_reads_around() -> None:
+    async def main(world: World) -> None:
+        disk = world.host(WEAK).disk
+        fill(disk)
+        disk.write_now(f"{FILES}/00/a.4096", 0, 4 * PAGE)
+        disk.sync_now(f"{FILES}/00/a.4096")
+        harm = DiskHarm(world, Sick(SERVERS, WEAK), Random(1), draw_harm_ns=lambda: SECOND)
+        for _ in range(30 * SECTORS_LOST_MAX):
+            harm.strike(SPOIL)
+        spoilt = [sector for sector in range(0, 4 * len(PAGE), 512) if not is_readable(disk, sector)]
+        assert 0 < len(spoilt) <= SECTORS_LOST_MAX
+
+    with World(1) as world:
+        world.run(main)
+
+
+def is_readable(disk: SimDisk, offset: int) -> bool:
+    try:
+        disk.read_now(f"{FILES}/00/a.4096", offset, 512)
+    except DiskFailed:
+        return False
+    return True
 
 
 def use(disk: SimDisk, number: int) -> None:

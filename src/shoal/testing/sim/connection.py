@@ -170,7 +170,7 @@ class SimConnection:
             exchange.request_body.announce(length)
         frame = message.frame
         if is_whole and self.wire.strikes("duplicate"):
-            again = partial(self._arrive_again, exchange.asked, frame)
+            again = partial(self._arrive_again, exchange.asked, frame, length=exchange.request_body.length)
             self.up.send(HEAD_BYTES + len(frame), again, delay_ns=self.wire.draw_delay_ns(), not_before_ns=0)
         exchange.request_body.arrive(frame)
         self.server.accept(self, exchange)
@@ -182,10 +182,11 @@ class SimConnection:
         self.answer(exchange, IncomingReply(status, {}, body), body=body, message=Message(b"", b""))
         self.close_server()
 
-    def _arrive_again(self, request: Request, frame: bytes) -> None:
-        """The second copy comes after the first, and its reply goes nowhere: the client asked once."""
+    def _arrive_again(self, request: Request, frame: bytes, *, length: int) -> None:
+        """The second copy comes after the first, altered as that was, and its reply goes nowhere: the client asked
+        once. `length` is what the head says of the body."""
         if self.wire.is_bound(self.server):
-            copy = Exchange(request, SimBody(len(frame), patience_ns=SECOND))
+            copy = Exchange(request, SimBody(length, patience_ns=SECOND))
             copy.request_body.arrive(frame)
             self.server.accept(self, copy)
 

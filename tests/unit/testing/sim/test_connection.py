@@ -7,8 +7,10 @@ import pytest
 from shoal.base.errors import InvariantBroken
 from shoal.base.ids import Address
 from shoal.base.units import SECOND
+from shoal.net.compose import request_head
+from shoal.net.settings import LinkSettings
 from shoal.ports.link import IncomingReply, Request
-from shoal.testing.sim.alteration import Message
+from shoal.testing.sim.alteration import Flip, Message
 from shoal.testing.sim.body import ConnectionLost, SimBody
 from shoal.testing.sim.connection import Exchange, SimConnection
 from shoal.testing.sim.network_faults import NetworkFaults
@@ -119,3 +121,20 @@ def test_a_second_copy_arrives_later_and_its_answer_goes_nowhere() -> None:
         return (await exchange.reply()).status, original is exchange, was_open
 
     assert in_lab(main) == (200, True, True)
+
+
+def test_a_second_copy_is_altered_as_the_first_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = request_head("PUT", "/x", address=Address("s:1"), headers={}, body_length=5, limits=LinkSettings())
+    to_seven = Flip(is_in_head=True, bit=8 * head.index(b"5") + 1)
+
+    async def main(lab: Lab) -> list[int]:
+        server = Recorder()
+        lab.network.bind("server", Address("server:1"), server)
+        lab.network.faults = NetworkFaults(duplicate=1)
+        monkeypatch.setattr(lab.network, "draw_flip", lambda *_, **__: to_seven)
+        exchange = Exchange(Request("PUT", "/x"), SimBody(5, patience_ns=SECOND), head)
+        connected(lab, server).begin(exchange, b"bytes", is_whole=True)
+        await asyncio.sleep(60)
+        return [each.request_body.length for each in server.arrived]
+
+    assert in_lab(main) == [7, 7]

@@ -38,6 +38,7 @@ from shoal.core.catalog.access_keys import adopt_first_key
 from shoal.core.catalog.cluster_map import read_history
 from shoal.core.catalog.identity import find_settings, open_catalog
 from shoal.core.catalog.leases import LIVENESS, take_lease
+from shoal.core.catalog.restoration import OpenedCatalog
 from shoal.core.catalog.sessions import read_sessions
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.core.trust.signing import Credential
@@ -184,7 +185,7 @@ async def open_coordinator(
         adopt_first_key(tx, first_key.key_id, sealed=sealed, wall=wall)
         return identity, take_lease(tx, LIVENESS, holder)
 
-    former = await engine.read(find_settings)
+    former, opened_at = await engine.read(lambda snapshot: (find_settings(snapshot), snapshot.commit_number))
     identity, lease = await engine.tx(begin)
     await ring.step()
     history, sessions = await engine.read(lambda snapshot: (read_history(snapshot), read_sessions(snapshot)))
@@ -194,6 +195,7 @@ async def open_coordinator(
         keys=keys,
         settings=settings,
         identity=identity,
+        opened=OpenedCatalog(opened_at, identity.next_session),
         lease=lease,
         members=Members(engine, history),
         log=log,

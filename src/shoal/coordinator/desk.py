@@ -11,6 +11,7 @@ from shoal.coordinator.members import Members
 from shoal.coordinator.settings import CoordinatorSettings
 from shoal.core.catalog.chunks import WriteRules
 from shoal.core.catalog.refusals import Refused, do_or_refuse
+from shoal.core.catalog.restoration import OpenedCatalog
 from shoal.core.trust.cluster_keys import ClusterKeys
 from shoal.model.catalog import CatalogIdentity, Lease
 from shoal.ports.engine import Engine, Tx
@@ -34,6 +35,7 @@ class Desk:
     keys: ClusterKeys
     settings: CoordinatorSettings
     identity: CatalogIdentity
+    opened: OpenedCatalog
     lease: Lease
     members: Members
     log: Log

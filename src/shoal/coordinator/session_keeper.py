@@ -26,6 +26,10 @@ from shoal.formats import keys
 from shoal.model.catalog import ManifestHead, ManifestState, SessionState
 from shoal.ports.engine import Snapshot, Tx
 
+_PASSED_OVER_BYTES = 4
+_PASSED_OVER_MAX = 1 << 28
+"""Of 2^48 numbers: enough for two million starts, and to miss 10,000 lost sessions but once in 26,000 times."""
+
 
 class SessionKeeper:
     """I declare silent sessions dead. What is left to clear is in the catalog: I find it again after a restart."""
@@ -38,6 +42,7 @@ class SessionKeeper:
         self._watch = SessionWatch(living, ttl_ns=desk.members.settings.session_ttl_ns, now=desk.env.clock.now())
         self._dead = {known.session_id: None for known in sessions if known.row.state is SessionState.DEAD}
         self._unseen = living
+        self._has_opened = False
 
     @property
     def living_count(self) -> int:
@@ -46,14 +51,21 @@ class SessionKeeper:
 
     async def open(self, key_id: str) -> KnownSession:
         """A new session of an access key. Raises: AccessDenied if the key is revoked."""
+        passed_over = 0 if self._has_opened else self._draw_passed_over()
 
         def begin(tx: Tx) -> KnownSession:
             check_usable(tx, key_id)
-            return open_session(tx, key_id)
+            return open_session(tx, key_id, passed_over=passed_over)
 
         known = await self._desk.engine.tx(begin)
+        self._has_opened = True
         self._watch.handle(SessionOpened(known.session_id), self._desk.env.clock.now())
         return known
+
+    def _draw_passed_over(self) -> int:
+        """How far from the last number of former starts those of this one begin. The catalog may be a backup that was
+        put back, and until a node has told so nothing but chance keeps its numbers apart from the lost ones."""
+        return int.from_bytes(self._desk.env.secrets.token(_PASSED_OVER_BYTES), "big") % _PASSED_OVER_MAX
 
     async def hear(self, session: SessionId, key_id: str, *, done_below: int) -> int:
         """The session's client lives. Returns the newest commit number. Raises: StaleEpoch, AccessDenied."""

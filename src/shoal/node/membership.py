@@ -205,8 +205,9 @@ class Membership:
     def _heartbeat(
         self, usage: StoreUsage, reports: tuple[ReplicaReport, ...], damaged: tuple[ReplicaId, ...]
     ) -> Heartbeat:
+        who = self._identity.current
         return Heartbeat(
-            node_id=self._identity.current.node_id,
+            node_id=who.node_id,
             map_version=0 if self._is_map_doubtful else self.map.version,
             capacity_bytes=usage.capacity_bytes,
             free_bytes=usage.free_bytes,
@@ -215,6 +216,8 @@ class Membership:
             reports=reports,
             damaged=tuple([ReplicaAddress(*replica) for replica in damaged]),
             address=self._address,
+            seen_incarnation=who.seen_incarnation,
+            seen_commit=who.seen_commit,
         )
 
     async def _walk(self) -> None:

@@ -51,6 +51,16 @@ async def test_a_silent_session_ends_and_what_it_staged_is_condemned() -> None:
         await bench.call(routes.SESSION_HEARTBEAT, beat(session))
 
 
+async def test_each_start_gives_out_numbers_far_from_those_of_others() -> None:
+    bench = await open_bench()
+    first = await bench.session()
+    assert await bench.session() == first + 1
+    await bench.start()
+    again = await bench.session()
+    assert again > first + 1000, "else the clients of a backup that is put back could have the numbers of lost ones"
+    assert await bench.session() == again + 1
+
+
 async def test_a_session_that_is_heard_lives_on() -> None:
     bench = await open_bench()
     session = await bench.session()

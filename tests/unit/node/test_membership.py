@@ -72,6 +72,7 @@ def test_heartbeats_come_at_the_clusters_pace_and_say_how_it_is() -> None:
         usage = await a.store.usage()
         assert (beats[-1].capacity_bytes, beats[-1].free_bytes) == (usage.capacity_bytes, usage.free_bytes)
         assert (beats[-1].can_write, beats[-1].is_failed, beats[-1].map_version) == (True, False, 1)
+        assert (beats[-1].seen_incarnation, beats[-1].seen_commit) == (1, lab.coordinator.commit_number)
 
     in_node_lab(main)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from functools import partial
 
-from shoal.base.errors import InvalidArgument, LocalFault, NotFound, QuorumNotReached, ShoalError
+from shoal.base.errors import InvalidArgument, LocalFault, NotFound, QuorumNotReached, ShoalError, StaleEpoch
 from shoal.base.ids import SessionId
 from shoal.coordinator.authentication import ClientCaller
 from shoal.coordinator.desk import Desk, note_damage
@@ -103,7 +103,8 @@ class CommitHandlers:
                 return read_page(snapshot, request.manifest, page)
             except NotFound as exc:
                 require_living(snapshot, session, key_id)  # what a session has staged is cleared away when it is over
-                raise InvalidArgument(f"page {page} is not staged", manifest=request.manifest.hex()) from exc
+                # Its client knows better: what it staged was lost when a backup of the catalog was put back.
+                raise StaleEpoch(f"page {page} is not staged; send the data again", session=session) from exc
 
         audit = ManifestAudit(request)
         for page in range(request.page_count):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shoal.base.errors import AccessDenied, InvalidArgument
+from shoal.base.ids import NodeId
 from shoal.coordinator.authentication import NodeCaller
 from shoal.coordinator.desk import Desk
 from shoal.coordinator.member_watch import MemberWatch
@@ -51,20 +52,18 @@ class NodeHandlers:
         self._desk = desk
         self._watch = watch
         self._keeper = keeper
+        self._told: dict[NodeId, int] = {}
+        """The newest commit number that each node may have of this coordinator."""
 
     async def register(self, message: RegisterNode, caller: NodeCaller) -> NodeRegistered:
         """A node begins. Raises: AccessDenied, AlreadyExists (the name), InvalidArgument."""
         _check_self(message.node_id, caller)
         _check_description(message)
         desk = self._desk
+        await self._compare(message)
         record = await self._watch.register(message)
         commit_number = await desk.engine.read(lambda snapshot: snapshot.commit_number)
-        seen = SeenCatalog(message.seen_incarnation, message.seen_commit)
-        if seen > (desk.identity.incarnation, commit_number):
-            desk.log.error(
-                "catalog_is_older_than_nodes", node=record.name, seen_commit=seen.commit_number, commit=commit_number
-            )
-            await self._go_on_from_backup(seen)
+        self._told[message.node_id] = commit_number
         desk.log.info("node_registered", name=record.name, node=record.node_id, address=record.address)
         return NodeRegistered(
             name=record.name,
@@ -73,8 +72,19 @@ class NodeHandlers:
             delta=desk.members.since(0),
         )
 
+    async def _compare(self, message: RegisterNode | Heartbeat) -> None:
+        """A node has seen what this catalog had not when it was opened, and what it was not told of since: then this is
+        a backup. Its present number says nothing: it may have grown past the lost one."""
+        desk, node = self._desk, message.node_id
+        seen = SeenCatalog(message.seen_incarnation, message.seen_commit)
+        known = max(desk.opened.commit_number, self._told.get(node, 0))
+        if seen <= (desk.identity.incarnation, known):
+            return
+        desk.log.error("catalog_is_older_than_nodes", node=node, seen_commit=seen.commit_number, known=known)
+        await self._go_on_from_backup(seen)
+
     async def _go_on_from_backup(self, seen: SeenCatalog) -> None:
-        restoration = await self._desk.engine.tx(lambda tx: go_on_from_backup(tx, seen))
+        restoration = await self._desk.engine.tx(lambda tx: go_on_from_backup(tx, seen, self._desk.opened))
         if restoration is not None:
             self._desk.identity = restoration.identity
             self._keeper.bury(restoration.sessions)
@@ -84,6 +94,7 @@ class NodeHandlers:
         one at another address."""
         _check_self(message.node_id, caller)
         _check_heartbeat(message)
+        await self._compare(message)
         await self._watch.hear(message)
         look = await self._desk.engine.read(lambda snapshot: _look(snapshot, message))
         standings, news = look.standings, look.news
@@ -92,6 +103,7 @@ class NodeHandlers:
         if news:
             await self._desk.engine.tx(lambda tx: mark_damaged(tx, message.node_id, news))
             self._tell_damaged(message, news)
+        self._told[message.node_id] = look.commit_number
         return HeartbeatReply(
             incarnation=self._desk.identity.incarnation,
             commit_number=look.commit_number,
@@ -141,11 +153,16 @@ def _check_description(message: RegisterNode) -> None:
         raise InvalidArgument("a node says where it is reached")
     check_number(message.capacity_bytes, "the capacity")
     check_number(message.free_bytes, "the free space")
+    _check_seen(message)
+
+
+def _check_seen(message: RegisterNode | Heartbeat) -> None:
     check_number(message.seen_incarnation, "the incarnation of the catalog", below=INCARNATION_MAX)
     check_number(message.seen_commit, "the commit number")
 
 
 def _check_heartbeat(message: Heartbeat) -> None:
+    _check_seen(message)
     if len(message.reports) > REPORTS_MAX or len(message.damaged) > REPORTS_MAX:
         raise InvalidArgument(f"a heartbeat has at most {REPORTS_MAX} reports")
     check_number(message.capacity_bytes, "the capacity")

@@ -29,6 +29,13 @@ class SeenCatalog(NamedTuple):
     commit_number: int
 
 
+class OpenedCatalog(NamedTuple):
+    """What a coordinator found when it started: all that is newer is its own, or lost."""
+
+    commit_number: int
+    next_session: int
+
+
 @dataclass(frozen=True, slots=True)
 class Restoration:
     """A catalog that goes on from a backup, and the sessions that ended with it."""
@@ -37,15 +44,16 @@ class Restoration:
     sessions: tuple[SessionId, ...]
 
 
-def go_on_from_backup(tx: Tx, seen: SeenCatalog) -> Restoration | None:
-    """Begin a new incarnation, unless the catalog is as new as what was `seen`: then None. Cost: a pass over the rows
-    of all sessions, once for each backup that is put back."""
+def go_on_from_backup(tx: Tx, seen: SeenCatalog, opened: OpenedCatalog) -> Restoration | None:
+    """Begin a new incarnation, because somebody has `seen` more than there was when the catalog was `opened`, and not
+    of what was committed since; None if it was begun already. Cost: a pass over the rows of all sessions, once for each
+    backup that is put back."""
     identity = read_identity(tx)
-    if seen <= (identity.incarnation, tx.commit_number - 1):
+    if seen <= (identity.incarnation, opened.commit_number):
         return None
     incarnation = max(seen.incarnation, identity.incarnation) + 1
     lost = SessionRange(
-        first=mint_session_id(identity.incarnation, identity.next_session),
+        first=mint_session_id(identity.incarnation, opened.next_session),
         end=mint_session_id(incarnation, identity.next_session),
     )
     identity = replace(identity, incarnation=incarnation, lost=(*identity.lost, lost))

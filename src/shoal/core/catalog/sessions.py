@@ -22,11 +22,13 @@ class KnownSession:
     row: Session
 
 
-def open_session(tx: Tx, key_id: str) -> KnownSession:
-    """Mint a session number, never given out before or after, for an access key."""
+def open_session(tx: Tx, key_id: str, *, passed_over: int = 0) -> KnownSession:
+    """Mint a session number, never given out before or after, for an access key. The next `passed_over` numbers are
+    given to nobody."""
     identity = read_identity(tx)
-    rows.IDENTITY.put(tx, keys.IDENTITY, replace(identity, next_session=identity.next_session + 1))
-    session_id = mint_session_id(identity.incarnation, identity.next_session)
+    number = identity.next_session + passed_over
+    rows.IDENTITY.put(tx, keys.IDENTITY, replace(identity, next_session=number + 1))
+    session_id = mint_session_id(identity.incarnation, number)
     session = Session(key_id=key_id, state=SessionState.LIVING, opened_ns=tx.stamp(), opened_at=tx.commit_number)
     rows.SESSION.put(tx, keys.session(session_id), session)
     return KnownSession(session_id, session)
@@ -89,8 +91,9 @@ def end_sessions(tx: Tx, key_id: str | None = None) -> tuple[SessionId, ...]:
 def is_dead(snapshot: Snapshot, session_id: SessionId) -> bool:
     """Whether nothing of this session can commit any more.
 
-    A number that this catalog issued and has no row for is dead. One that it never issued, or that was lost with what
-    came after a backup, is not: the catalog is older than the session, and what it does not know it must not condemn.
+    A number that this catalog issued, or passed over, and has no row for is dead. One that is yet to come, or that was
+    lost with what came after a backup, is not: the catalog is older than the session, and what it does not know it must
+    not condemn.
     """
     session = rows.SESSION.find(snapshot, keys.session(session_id))
     if session is not None:

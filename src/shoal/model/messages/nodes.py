@@ -79,6 +79,9 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     damaged: tuple[ReplicaAddress, ...] = ()
     address: Address = Address("")
     """Where this process is reached; empty if it is of a release that does not say."""
+    seen_incarnation: int = 0
+    seen_commit: int = 0
+    """With the incarnation: the newest that this node has seen of the catalog."""
 
 
 class HeartbeatReply(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

@@ -64,7 +64,8 @@ async def test_a_paged_manifest_is_audited_before_it_is_committed() -> None:
     honest = paged_commit("name", manifest, pages, sequence=1)
     lies = [replace(honest, root=bytes(32)), replace(honest, page_count=3), replace(honest, page_count=1)]
     outcomes = await bench.commit(session, *lies)
-    assert [outcome.error and outcome.error.kind for outcome in outcomes] == ["InvalidArgument"] * 3
+    kinds = [outcome.error and outcome.error.kind for outcome in outcomes]
+    assert kinds == ["InvalidArgument", "StaleEpoch", "InvalidArgument"]
     (outcome,) = await bench.commit(session, honest)
     assert outcome.version is not None
     assert (await bench.commit(session, honest))[0].version == outcome.version
@@ -83,6 +84,17 @@ async def test_a_paged_commit_of_a_session_that_is_over_is_stale_and_not_wrong()
         await bench.coordinator._keeper.step()
     rows = await bench.engine.read(lambda snapshot: snapshot.get(keys.manifest(request.manifest)))
     assert rows is None
+
+
+async def test_pages_that_were_lost_with_a_newer_catalog_are_to_be_sent_again() -> None:
+    lost, bench = await open_bench(), await open_bench()  # the same one: a backup that was put back
+    session = await lost.session()
+    assert await bench.session() == session
+    pages = [lost.uploads(session, bytes(16))]
+    request = paged_commit("name", await lost.stage(session, pages), pages, sequence=1)
+    (outcome,) = await bench.commit(session, request)
+    assert outcome.error is not None
+    assert outcome.error.kind == "StaleEpoch"
 
 
 async def test_a_retry_is_found_though_more_nodes_would_be_needed_by_now() -> None:

@@ -111,6 +111,31 @@ async def test_a_catalog_older_than_what_a_node_has_seen_is_known_as_restored() 
     assert bench.log.events.count("catalog_is_older_than_nodes") == 1
 
 
+async def test_a_heartbeat_tells_that_a_backup_was_put_back_however_much_it_has_grown_since() -> None:
+    bench = await open_bench()
+    seen = (await bench.heartbeat("a")).commit_number + 10
+    for _ in range(20):
+        await bench.session()
+    reply = await bench.heartbeat("b", seen_incarnation=1, seen_commit=seen)
+    assert reply.incarnation == 2
+    assert bench.coordinator._desk.is_restored
+
+
+async def test_what_a_node_was_told_since_the_start_is_no_newer_catalog() -> None:
+    bench = await open_bench()
+    for _ in range(5):
+        await bench.session()
+        told = await bench.heartbeat("a")
+        await bench.heartbeat("a", seen_incarnation=1, seen_commit=told.commit_number)
+    registered = await bench.register("b")
+    await bench.heartbeat("b", seen_incarnation=1, seen_commit=registered.commit_number)
+    await bench.start()
+    await bench.heartbeat("a", seen_incarnation=1, seen_commit=told.commit_number)
+    assert not bench.coordinator._desk.is_restored
+    await bench.heartbeat("a", seen_incarnation=1, seen_commit=1_000_000)
+    assert bench.coordinator._desk.is_restored
+
+
 async def test_two_clients_of_a_restored_catalog_never_share_a_session() -> None:
     lost = await open_bench()
     await lost.session()
@@ -160,6 +185,8 @@ async def test_what_a_node_cannot_mean_is_refused() -> None:
         {"reports": [replace(REPORT, chunk=ChunkId(b"short"))]},
         {"damaged": [ReplicaAddress(ChunkId(b""), 0, 1)]},
         {"free_bytes": -1},
+        {"seen_incarnation": (1 << 16) - 1},
+        {"seen_commit": -1},
     ],
 )
 async def test_a_heartbeat_that_says_what_cannot_be_is_refused(lie: dict[str, Any]) -> None:

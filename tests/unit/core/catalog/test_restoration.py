@@ -2,7 +2,7 @@
 
 from shoal.base.ids import SessionId, mint_session_id
 from shoal.core.catalog.identity import read_identity
-from shoal.core.catalog.restoration import Restoration, SeenCatalog, go_on_from_backup
+from shoal.core.catalog.restoration import OpenedCatalog, Restoration, SeenCatalog, go_on_from_backup
 from shoal.core.catalog.sessions import is_dead, read_sessions
 from shoal.formats import keys
 from shoal.model.catalog import SessionRange, SessionState
@@ -10,7 +10,9 @@ from support.catalog_bench import CatalogBench
 
 
 def go_on(bench: CatalogBench, seen: SeenCatalog) -> Restoration | None:
-    return bench.tx(lambda tx: go_on_from_backup(tx, seen))
+    """Nothing was done since the catalog was opened."""
+    opened = OpenedCatalog(bench.rows.commit_number, read_identity(bench.rows).next_session)
+    return bench.tx(lambda tx: go_on_from_backup(tx, seen, opened))
 
 
 def newer(bench: CatalogBench, incarnation: int = 1) -> SeenCatalog:
@@ -35,6 +37,17 @@ def test_numbers_that_the_lost_catalog_gave_out_are_never_given_again() -> None:
     assert bench.session() == mint_session_id(2, 3)
     assert go_on(bench, newer(bench, incarnation=7)) is not None
     assert bench.session() == mint_session_id(8, 4)
+
+
+def test_a_backup_that_has_grown_past_the_lost_catalog_is_still_one() -> None:
+    bench = CatalogBench()
+    bench.session()
+    opened, seen = OpenedCatalog(bench.rows.commit_number, 2), newer(bench)
+    while bench.rows.commit_number <= seen.commit_number:
+        bench.session()
+    restoration = bench.tx(lambda tx: go_on_from_backup(tx, seen, opened))
+    assert restoration is not None
+    assert restoration.identity.lost[0].first == mint_session_id(1, 2), "what the lost one gave out begins there"
 
 
 def test_every_session_ends_and_is_told() -> None:

@@ -25,6 +25,13 @@ def test_numbers_carry_the_incarnation_and_are_never_given_twice() -> None:
     assert bench.session() == 1 << 48 | 4
 
 
+def test_numbers_that_are_passed_over_are_given_to_nobody() -> None:
+    bench = CatalogBench()
+    known = bench.tx(lambda tx: open_session(tx, ALICE, passed_over=5))
+    assert known.session_id == 1 << 48 | 6
+    assert bench.session() == 1 << 48 | 7
+
+
 def test_an_opened_session_tells_the_commit_that_opened_it() -> None:
     bench = CatalogBench()
     known = bench.tx(lambda tx: open_session(tx, ALICE))

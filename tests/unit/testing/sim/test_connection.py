@@ -132,7 +132,7 @@ def test_a_second_copy_is_altered_as_the_first_was(monkeypatch: pytest.MonkeyPat
         lab.network.bind("server", Address("server:1"), server)
         lab.network.faults = NetworkFaults(duplicate=1)
         monkeypatch.setattr(lab.network, "draw_flip", lambda *_, **__: to_seven)
-        exchange = Exchange(Request("PUT", "/x"), SimBody(5, patience_ns=SECOND), head)
+        exchange = Exchange(Request("PUT", "/x"), SimBody(5, patience_ns=SECOND), head=head)
         connected(lab, server).begin(exchange, b"bytes", is_whole=True)
         await asyncio.sleep(60)
         return [each.request_body.length for each in server.arrived]

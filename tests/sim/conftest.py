@@ -12,7 +12,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def _what_a_crash_leaves(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    if not any(word in request.path.name for word in ("crash", "cluster", "found_faults")):
+    if not any(word in request.path.name for word in ("crash", "cluster", "found_faults", "restored", "moved")):
         return
     before, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:

@@ -14,15 +14,15 @@ import msgspec
 import pytest
 
 from shoal.base.errors import NotFound, TransientError
-from shoal.base.ids import ReplicaId, mint_session_id
-from shoal.base.units import KIB, MILLISECOND, SECOND
+from shoal.base.ids import ChunkId, ReplicaId, mint_session_id
+from shoal.base.units import KIB, MIB, MILLISECOND, SECOND
 from shoal.client.client import Client
 from shoal.core.catalog import rows
 from shoal.core.catalog.identity import read_identity
 from shoal.core.catalog.restoration import OpenedCatalog, Restoration, SeenCatalog, go_on_from_backup
 from shoal.core.catalog.sessions import read_sessions
 from shoal.formats import keys
-from shoal.model.catalog import CatalogIdentity, SessionState
+from shoal.model.catalog import CatalogIdentity, PlacementState, SessionState
 from shoal.ports.engine import Tx
 from shoal.testing.sim.chronicle import TAG, Chronicle
 from shoal.testing.sim.cluster import COORDINATOR, ClusterShape, SimCluster
@@ -37,13 +37,14 @@ from shoal.testing.sim.world import World
 
 BUCKET = "default"
 HEARTBEAT_NS = 200 * MILLISECOND
-SEEDS = range(3)
+SEEDS = range(4)
 SEEDS_TO_FIND_A_BUG = range(6)
 LANES = 1
 PUTS_IN_PHASE = 8
 HEARTBEATS_MAX = 10
 """Until a restored coordinator has learned what it is: its nodes retry, and some messages are lost."""
 CALM_S = 300
+ROWS_MAX = 1 << 20
 
 
 class RestoredBadly(SimulationFailed):
@@ -167,16 +168,27 @@ class RestoredRun:
             raise RestoredBadly("sessions of the former incarnation live on")
 
     async def _check_remembered(self) -> None:
-        """After one more restart."""
-        identity = await self._identity()
-        if identity is None or not identity.lost:
+        """After one more restart. What nodes say that they hold is confirmed as nothing else."""
+        engine = self.cluster.engine
+        assert engine is not None
+        identity, held = await engine.read(
+            lambda snapshot: (read_identity(snapshot), snapshot.scan(*keys.CHUNKS, limit=ROWS_MAX))
+        )
+        if not identity.lost:
             raise RestoredBadly("it was forgotten that the catalog is a backup")
+        for key, value in held:
+            row = rows.CHUNK.load(value)
+            for each in row.placements:
+                if each.state is PlacementState.CONFIRMED:
+                    replica = ReplicaId(ChunkId(key[1:]), each.shard, each.placement)
+                    host = self.cluster.identities[each.node]
+                    self.cluster.watch.check_confirmed(host, replica, size=row.size, sha256=row.sha256)
 
     def _held(self) -> dict[ReplicaId, None]:
         return {
             replica: None
             for store in self.cluster.stores.values()
-            for replica in [*store.replicas(after=None, limit=1 << 20), *store.quarantined()]
+            for replica in [*store.replicas(after=None, limit=ROWS_MAX), *store.quarantined()]
         }
 
     # -- clients
@@ -274,13 +286,13 @@ class RestoredRun:
 
 
 def _impatient(shape: ClusterShape) -> ClusterShape:
-    """Little time passes between two heartbeats, and nobody waits long."""
+    """Little time passes between two heartbeats, nobody waits long, and nodes have memory for all that is put here."""
     return replace(
         shape,
         cluster=msgspec.structs.replace(
             shape.cluster, heartbeat_ns=HEARTBEAT_NS, suspect_after_ns=3 * HEARTBEAT_NS, down_after_ns=8 * HEARTBEAT_NS
         ),
-        node=replace(shape.node, heartbeat_retry_ns=HEARTBEAT_NS, control_deadline_ns=SECOND),
+        node=replace(shape.node, heartbeat_retry_ns=HEARTBEAT_NS, control_deadline_ns=SECOND, memory_bytes=256 * MIB),
         client=replace(shape.client, patience_ns=5 * SECOND, control_deadline_ns=SECOND),
     )
 

@@ -63,7 +63,7 @@ class NodeHandlers:
         await self._compare(message)
         record = await self._watch.register(message)
         commit_number = await desk.engine.read(lambda snapshot: snapshot.commit_number)
-        self._told[message.node_id] = commit_number
+        self._note_told(message.node_id, commit_number)
         desk.log.info("node_registered", name=record.name, node=record.node_id, address=record.address)
         return NodeRegistered(
             name=record.name,
@@ -82,6 +82,10 @@ class NodeHandlers:
             return
         desk.log.error("catalog_is_older_than_nodes", node=node, seen_commit=seen.commit_number, known=known)
         await self._go_on_from_backup(seen)
+
+    def _note_told(self, node: NodeId, commit_number: int) -> None:
+        """To be called before the node is. A slow answer may come behind one that has told more."""
+        self._told[node] = max(commit_number, self._told.get(node, 0))
 
     async def _go_on_from_backup(self, seen: SeenCatalog) -> None:
         restoration = await self._desk.engine.tx(lambda tx: go_on_from_backup(tx, seen, self._desk.opened))
@@ -103,7 +107,7 @@ class NodeHandlers:
         if news:
             await self._desk.engine.tx(lambda tx: mark_damaged(tx, message.node_id, news))
             self._tell_damaged(message, news)
-        self._told[message.node_id] = look.commit_number
+        self._note_told(message.node_id, look.commit_number)
         return HeartbeatReply(
             incarnation=self._desk.identity.incarnation,
             commit_number=look.commit_number,

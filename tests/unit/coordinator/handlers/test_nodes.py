@@ -1,5 +1,6 @@
 """Nodes register and report over the wire, each for itself alone."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -134,6 +135,32 @@ async def test_what_a_node_was_told_since_the_start_is_no_newer_catalog() -> Non
     assert not bench.coordinator._desk.is_restored
     await bench.heartbeat("a", seen_incarnation=1, seen_commit=1_000_000)
     assert bench.coordinator._desk.is_restored
+
+
+async def test_a_slow_answer_does_not_make_a_backup_of_what_a_faster_one_has_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = await open_bench()
+    session = await bench.session()
+    (upload,) = bench.uploads(session, b"data", holders="ab", awaited="c")
+    await bench.commit(session, make_commit("name", [upload], sequence=1))
+    right, is_slow, go_on = bench.engine.tx, asyncio.Event(), asyncio.Event()
+
+    async def wait(fn: Any) -> Any:
+        monkeypatch.setattr(bench.engine, "tx", right)
+        is_slow.set()
+        await go_on.wait()
+        return await right(fn)
+
+    monkeypatch.setattr(bench.engine, "tx", wait)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(bench.heartbeat("c", reports=(report_of(upload, placement=3),)), name="slow")
+        await is_slow.wait()
+        await bench.session()
+        told = await bench.heartbeat("c")
+        go_on.set()
+    await bench.heartbeat("c", seen_incarnation=1, seen_commit=told.commit_number)
+    assert not bench.coordinator._desk.is_restored
 
 
 async def test_two_clients_of_a_restored_catalog_never_share_a_session() -> None:

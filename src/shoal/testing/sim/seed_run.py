@@ -139,10 +139,14 @@ class SeedRun:
         strikes.cancel()
         self.world.settings = replace(self.world.settings, crashpoint=0.0)
         self.world.network.faults = NetworkFaults()
-        nemesis.mend(but=self.options.rest)
+        nemesis.mend(but=self._rest())
+
+    def _rest(self) -> tuple[str, ...]:
+        """Who stays dead: nobody if users still wait for all nodes to have been there once."""
+        return self.options.rest if self.workload.has_begun else ()
 
     async def _go_on_without_rest(self) -> None:
-        for name in self.options.rest:
+        for name in self._rest():
             host = self.world.host(name)
             if host.is_running:
                 host.crash(power_loss=True)

@@ -61,6 +61,11 @@ class Workload:
         return programs
 
     @property
+    def has_begun(self) -> bool:
+        """Whether some worker has."""
+        return self._begun > 0
+
+    @property
     def is_enough(self) -> bool:
         """Whether as much was done as was wanted."""
         settings, chronicle = self._settings, self._chronicle

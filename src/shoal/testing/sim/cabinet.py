@@ -11,9 +11,10 @@ from shoal.base.errors import AlreadyExists, NotFound, PreconditionFailed
 from shoal.base.ids import VersionId
 from shoal.client.client import Client
 from shoal.model.messages.objects import ListObjects
+from shoal.testing.sim.chronicle import Chronicle
 from shoal.testing.sim.contents import Contents
 from shoal.testing.sim.failure import SimulationFailed
-from shoal.testing.sim.outcome import SURELY_NOT_DONE, may_come_again
+from shoal.testing.sim.outcome import SURELY_NOT_DONE
 
 _OBJECTS_MAX = 3
 
@@ -34,9 +35,10 @@ class _Bucket:
 class Cabinet:
     """I make a bucket, fill it, count it, empty it, and remove it, one thing at a time."""
 
-    def __init__(self, name: str, client: Client, *, contents: Contents, rng: Random) -> None:
+    def __init__(self, name: str, client: Client, chronicle: Chronicle, *, contents: Contents, rng: Random) -> None:
         self._name = name
         self._client = client
+        self._chronicle = chronicle
         self._contents = contents
         self._rng = rng
         self._made = 0
@@ -50,7 +52,7 @@ class Cabinet:
         try:
             outcome = await act(bucket, tag)
         except SURELY_NOT_DONE as exc:
-            self._bucket = None if may_come_again(exc) else bucket
+            self._bucket = bucket if self._chronicle.is_final(exc) else None
             raise
         self._bucket = bucket
         return outcome

@@ -16,7 +16,7 @@ from shoal.model.messages.objects import Name, Precondition
 from shoal.testing.sim.chronicle import TAG, Chronicle
 from shoal.testing.sim.contents import Contents
 from shoal.testing.sim.folder import Filed, Folder, FolderDisturbed
-from shoal.testing.sim.outcome import SURELY_NOT_DONE, may_come_again
+from shoal.testing.sim.outcome import SURELY_NOT_DONE
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class Filing:
         try:
             outcome = await act(folder, tag)
         except SURELY_NOT_DONE as exc:
-            if not may_come_again(exc):
+            if self._chronicle.is_final(exc):
                 self._keep(folder)
             raise
         self._keep(folder)
@@ -235,7 +235,7 @@ class Filing:
             else:
                 existed = await self._client.purge_file(folder.bucket, filed.file_id)
         except SURELY_NOT_DONE as exc:
-            if may_come_again(exc):
+            if not self._chronicle.is_final(exc):
                 raise
             filed.is_name_free = had_free_name
             if was_certain:
@@ -262,7 +262,7 @@ class Filing:
         try:
             made = await self._done(folder, call)
         except SURELY_NOT_DONE as exc:
-            if not may_come_again(exc):
+            if self._chronicle.is_final(exc):
                 folder.certain.append(filed)
             raise
         folder.certain.append(filed)

@@ -110,7 +110,7 @@ class Worker:
         self._contents = Contents(chronicle, self._rng, settings.contents)
         own = Random(f"{name}/own")
         self._drawer_of_mine = Drawer(name, client, chronicle, contents=self._contents, rng=own)
-        self._cabinet_of_mine = Cabinet(name, client, contents=self._contents, rng=own)
+        self._cabinet_of_mine = Cabinet(name, client, chronicle, contents=self._contents, rng=own)
         self._filing_of_mine = Filing(name, client, chronicle, contents=self._contents, rng=own)
         self._key_holder = KeyHolder(client, catalog_under, altered_count)
         self._seen: dict[str, tuple[VersionId, str]] = {}
